@@ -1,0 +1,1 @@
+"""Newstune's core: everything but the screens. Nothing in here imports streamlit."""

@@ -1,0 +1,51 @@
+"""The few numbers that govern every gate, in one place."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Thresholds and targets. Percentages are 0-100, shares and probabilities 0-1.
+
+    Parameters
+    ----------
+    goal, ideal_goal : int
+        Verified samples to reach: the plan's minimum and its ideal.
+    direction_threshold_general_pct, direction_threshold_crypto_pct : float
+        |return| in percent from which a move counts as positive or negative.
+    stock_limit_pct : float
+        KRX daily price limit in percent; a larger index move is suspect.
+    day_accuracy_gate : float
+        The day's accuracy (0-100) that a plan-strict sample needs. A day predicted neutral scores at
+        most 70, so it can never pass a gate of 80.
+    near_duplicate_jaccard, near_duplicate_days, short_title_chars
+        Near-duplicate rule: similarity of character 4-grams, window in days, and the title length
+        under which only equal texts are duplicates.
+    train_share, validation_share : float
+        Shares of the split; the rest is the test part.
+    equivalence_margin, minimum_effect, power : float
+        Comparison: half-width of "equivalent", smallest difference of interest, and power for the
+        number of labels still needed.
+    confidence_default : int
+        Confidence (0-100) written into a training target when the prediction cannot lend its own.
+    system_prompt : str
+        First message of every training example, stored with the model version.
+    """
+
+    goal: int = 500
+    ideal_goal: int = 1000
+    direction_threshold_general_pct: float = 1.0
+    direction_threshold_crypto_pct: float = 1.0
+    stock_limit_pct: float = 30.0
+    day_accuracy_gate: float = 80.0
+    near_duplicate_jaccard: float = 0.8
+    near_duplicate_days: int = 7
+    short_title_chars: int = 20
+    train_share: float = 0.8
+    validation_share: float = 0.1
+    split_seed: int = 20251102
+    equivalence_margin: float = 0.05
+    minimum_effect: float = 0.05
+    power: float = 0.8
+    confidence_default: int = 85
+    system_prompt: str = "당신은 금융 시장 전문 뉴스 분석가입니다."

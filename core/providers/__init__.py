@@ -1,0 +1,1 @@
+"""What predicts and trains. Knows nothing of the database."""

@@ -1,0 +1,1 @@
+"""The read side: a session in, a DataFrame or a small value out."""

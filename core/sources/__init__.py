@@ -1,0 +1,1 @@
+"""Bytes or network in, values out. Knows nothing of the database."""
