@@ -55,11 +55,15 @@ class ImportRun(Base, table=True):
     kind: str
     name: str
     status: str = RunStatus.RUNNING
+    #: the present step in a few words while running, the sentence of the error when failed
+    step: str = ""
+    #: "host:pid" of the process at work, so that a crash can be told from patience
+    runner: str = ""
     started_at: datetime
     finished_at: datetime | None = None
     #: counts by kind of row, as the command line prints them
     counts: dict[str, Any] = Field(default_factory=dict, sa_column=_json(dict))
-    #: list of {"file", "sha256", "rows", "new", "status", "notes": [...], "problem"}
+    #: list of {"file", "kind", "sha256", "rows", "status", "notes": [...], "problem"}
     files: list[dict[str, Any]] = Field(default_factory=list, sa_column=_json(list))
 
 

@@ -1,0 +1,1 @@
+"""What Newstune promises about speed and accuracy, measured."""

@@ -1,0 +1,39 @@
+"""``make bench``: one JSON object on standard output; exit 1 when a figure falls short.
+
+``python -m benchmarks NAME ...`` runs the chapters named; a chapter that needs real data is left out
+where the folder ``../shared`` is absent.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from benchmarks import database, local_model, pages
+from benchmarks.row import Row
+
+SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
+CHAPTERS: dict[str, Callable[[Path | None], Iterator[Row]]] = {
+    "database": database.rows,
+    "pages": pages.rows,
+    "local_model": local_model.rows,
+}
+
+
+def main(names: list[str]) -> int:
+    """Run the chapters named (all without names), print the report, return the exit code."""
+    shared = SHARED if SHARED.is_dir() else None
+    report = {}
+    for name in names or list(CHAPTERS):
+        started = time.perf_counter()
+        for row in CHAPTERS[name](shared):
+            report[row.name] = row.as_json()
+            print(f"{'ok  ' if row.ok else 'MISS'} {row}", file=sys.stderr)
+        print(f"     {name} took {time.perf_counter() - started:.0f} s", file=sys.stderr)
+    print(json.dumps(report, ensure_ascii=False, indent=1))
+    return 0 if all(row["ok"] for row in report.values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

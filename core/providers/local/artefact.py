@@ -1,0 +1,109 @@
+"""A fitted model as a file: written by skops, deflated, and never parsed before its checksum is right."""
+
+import os
+from collections import OrderedDict
+from hashlib import sha256
+from pathlib import Path
+from threading import Lock
+from zipfile import ZIP_DEFLATED, BadZipFile
+
+import skops.io
+from skops.io.exceptions import UntrustedTypesFoundException
+
+from core.errors import ProviderFailed
+from core.providers.local.pipeline import LocalModel
+
+FORMAT = "newstune-local/1"
+
+#: Every type beyond skops' own defaults that a model of ours holds. Never derived from the file.
+TRUSTED = [
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+]
+
+_RETRAIN = "Train the model again, or restore the file from a backup"
+_KEPT = 4  # models held in memory at once; one is some tens of megabytes
+
+_lock = Lock()
+_loaded: OrderedDict[str, LocalModel] = OrderedDict()
+
+
+def dump(model: LocalModel, path: Path) -> str:
+    """Write `model` to `path`, whole or not at all, and return the file's SHA-256 (hexadecimal)."""
+    content = {
+        "format": FORMAT,
+        "classes": list(model.classes),
+        "features": model.features,
+        "logistic": list(model.logistic),
+        "svm": model.svm,
+    }
+    data: bytes = skops.io.dumps(content, compression=ZIP_DEFLATED, compresslevel=6)
+    write_atomically(path, data)
+    return sha256(data).hexdigest()
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replace `path` by `data` so that a reader sees the old file or the new one, even after a crash."""
+    temporary = path.with_name(path.name + ".part")
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def load(path: Path | None, expected_sha256: str | None) -> LocalModel:
+    """Return the model in `path`, from memory where this process has loaded that checksum before.
+
+    Parameters
+    ----------
+    path : Path or None
+        The artefact.
+    expected_sha256 : str or None
+        The checksum recorded when it was trained.
+
+    Raises
+    ------
+    ProviderFailed
+        When there is no file or checksum, the file is not the recorded one, or it is no model of ours.
+    """
+    if path is None or not expected_sha256:
+        raise ProviderFailed("local", "the model version has no artefact recorded", _RETRAIN)
+    with _lock:  # two pages asking at once load it once
+        model = _loaded.get(expected_sha256) or _parse(_verified(path, expected_sha256), path.name)
+        _loaded[expected_sha256] = model
+        _loaded.move_to_end(expected_sha256)
+        while len(_loaded) > _KEPT:
+            _loaded.popitem(last=False)
+        return model
+
+
+def _verified(path: Path, expected_sha256: str) -> bytes:
+    """Return the bytes that were checked, so that what is parsed is what was checked."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ProviderFailed("local", f"the artefact {path.name} cannot be read", _RETRAIN) from error
+    if sha256(data).hexdigest() != expected_sha256:
+        raise ProviderFailed(
+            "local",
+            f"the artefact {path.name} is not the file that was trained: its checksum differs",
+            _RETRAIN,
+        )
+    return data
+
+
+def _parse(data: bytes, name: str) -> LocalModel:
+    try:
+        content = skops.io.loads(data, trusted=TRUSTED)
+        if content["format"] != FORMAT:
+            raise ProviderFailed("local", f"the artefact {name} has an unknown format", _RETRAIN)
+        return LocalModel(
+            tuple(content["classes"]), content["features"], tuple(content["logistic"]), content["svm"]
+        )
+    except UntrustedTypesFoundException as error:
+        raise ProviderFailed(
+            "local", f"the artefact {name} holds types that are not allowed", _RETRAIN
+        ) from error
+    except (BadZipFile, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ProviderFailed("local", f"the artefact {name} is not a local model", _RETRAIN) from error

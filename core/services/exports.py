@@ -1,0 +1,236 @@
+"""Write a dataset version as files that other tools read, with a manifest that vouches for them."""
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from core.domain.policy import Policy
+from core.domain.training_format import chat_example, guard_formula, outcome_sentence, teach, template
+from core.domain.types import ModelKind, Origin, Sentiment, Split, Target
+from core.errors import NotFound, Refused
+from core.files import write_files
+from core.models import Article, DatasetItem, DatasetVersion, ModelVersion, Outcome, Prediction
+
+#: Training examples under which OpenAI refuses a fine-tuning file.
+VENDOR_MINIMUM = 10
+CSV_COLUMNS = [
+    "key",
+    "title",
+    "body",
+    "label",
+    "split",
+    "weight",
+    "family",
+    "market_day",
+    "published_at",
+    "url",
+    "publisher",
+    "origin",
+]
+
+#: English sentence of each warning of an export.
+EXPORT_WARNINGS = {
+    "BELOW_GOAL": "{n} samples are below the {goal} that the plan asks for.",
+    "BELOW_VENDOR_MINIMUM": "{n} training samples are below the {minimum} that OpenAI accepts.",
+    "WEIGHTS_NOT_IN_FILE": "Chat messages carry no class weights: this file trains unweighted.",
+    "DEMO_DATA": "{n} samples are DEMO texts written by a generator; nothing measured on them is a finding.",
+}
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One sample with everything that a file may need of it."""
+
+    item: DatasetItem
+    article: Article
+    outcome: Outcome | None
+    prediction: Prediction | None
+
+
+def export_dataset(  # noqa: PLR0913 - session and policy first, then values by keyword
+    session: Session, policy: Policy, dataset_id: int, *, fmt: str, out: Path, now: datetime
+) -> dict[str, Any]:
+    """Write train, validation, test and ``manifest.json`` into the folder `out`; return the manifest.
+
+    The four files replace same-named ones as a set, or nothing changes; other files there stay. An empty
+    part is an empty file (CSV: the header). Exporting a version again gives the same bytes but for the
+    manifest's time.
+
+    Parameters
+    ----------
+    fmt : {"openai", "csv"}
+        Chat messages as JSON Lines, which TRL reads too, or a table for a spreadsheet.
+    now : datetime
+        Aware UTC, written to the manifest.
+
+    Raises
+    ------
+    NotFound, Refused
+        No such version; unknown format, or the disk refuses (nothing has changed then).
+    """
+    manifest, files = _render(session, policy, dataset_id, fmt=fmt, now=now)
+    session.rollback()  # no lock is held while the disk works
+    write_files(out, files)
+    return manifest
+
+
+def export_zip(session: Session, policy: Policy, dataset_id: int, *, fmt: str, now: datetime) -> bytes:
+    """Return the same four files as one zip archive, for a download."""
+    _, files = _render(session, policy, dataset_id, fmt=fmt, now=now)
+    session.rollback()
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            entry = zipfile.ZipInfo(name, date_time=now.timetuple()[:6])
+            archive.writestr(entry, content, zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def _render(
+    session: Session, policy: Policy, dataset_id: int, *, fmt: str, now: datetime
+) -> tuple[dict[str, Any], dict[str, bytes]]:
+    formats: dict[str, tuple[str, Callable[..., bytes]]] = {"openai": ("jsonl", _jsonl), "csv": ("csv", _csv)}
+    if fmt not in formats:
+        raise Refused(f"There is no export format '{fmt}'", f"Choose one of: {', '.join(formats)}")
+    version = session.get(DatasetVersion, dataset_id)
+    if version is None:
+        raise NotFound("dataset version", dataset_id, "List the versions with: python -m core datasets")
+    ending, write = formats[fmt]
+    rows = _rows(session, dataset_id)
+    parts = {split: [row for row in rows if row.item.split == split] for split in Split}
+    files = {f"{split}.{ending}": write(part, version, policy) for split, part in parts.items()}
+    manifest = _manifest(version, policy, fmt, now) | {
+        "files": {
+            name: {
+                "sha256": sha256(content).hexdigest(),
+                "bytes": len(content),
+                "rows": len(part),
+                "classes": {label.value: sum(row.item.label == label for row in part) for label in Sentiment},
+            }
+            for (name, content), part in zip(files.items(), parts.values(), strict=True)
+        },
+        "warnings": _export_warnings(rows, policy, fmt),
+    }
+    text = json.dumps(manifest, ensure_ascii=False, indent=2) + "\n"
+    return manifest, {**files, "manifest.json": text.encode()}
+
+
+def _rows(session: Session, dataset_id: int) -> list[_Row]:
+    found = session.exec(
+        select(DatasetItem, Article, Outcome)
+        .join(Article, col(Article.id) == col(DatasetItem.article_id))
+        .outerjoin(Outcome, col(Outcome.article_id) == col(Article.id))
+        .where(DatasetItem.dataset_id == dataset_id)
+        .order_by(col(DatasetItem.split), col(DatasetItem.position))
+    ).all()
+    said = {
+        prediction.article_id: prediction
+        for prediction in session.exec(
+            select(Prediction)
+            .join(DatasetItem, col(DatasetItem.article_id) == col(Prediction.article_id))
+            .join(ModelVersion, col(ModelVersion.id) == col(Prediction.model_id))
+            .where(
+                DatasetItem.dataset_id == dataset_id,
+                ModelVersion.kind == ModelKind.FEW_SHOT,
+                Prediction.request_id == "",
+            )
+            .order_by(col(Prediction.created_at), col(Prediction.id))
+        )
+    }
+    return [_Row(item, article, outcome, said.get(item.article_id)) for item, article, outcome in found]
+
+
+def _jsonl(rows: Sequence[_Row], version: DatasetVersion, policy: Policy) -> bytes:
+    return "".join(f"{_line(_example(row, version, policy))}\n" for row in rows).encode()
+
+
+def _line(value: dict[str, Any]) -> str:
+    """Return JSON that every reader takes for one line: some break lines at more than a line feed."""
+    text = json.dumps(value, ensure_ascii=False)
+    for breaker in "\x85\u2028\u2029":
+        text = text.replace(breaker, f"\\u{ord(breaker):04x}")
+    return text
+
+
+def _example(row: _Row, version: DatasetVersion, policy: Policy) -> dict[str, Any]:
+    said, outcome = row.prediction, row.outcome
+    reason = None
+    if version.target == Target.DIRECTION and outcome is not None and outcome.return_pct is not None:
+        reason = outcome_sentence(row.article.family, outcome.return_pct, partial=outcome.partial)
+    answer = teach(
+        Sentiment(row.item.label),
+        row.article.title,
+        policy,
+        said=(said.sentiment, said.confidence, said.keywords, said.rationale) if said else None,
+        outcome_reason=reason,
+    )
+    return chat_example(policy.system_prompt, row.article.title, row.article.body, answer)
+
+
+def _csv(rows: Sequence[_Row], _version: DatasetVersion, _policy: Policy) -> bytes:
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer)
+    writer.writerow(CSV_COLUMNS)
+    writer.writerows(_cells(row) for row in rows)
+    return b"\xef\xbb\xbf" + buffer.getvalue().encode()
+
+
+def _cells(row: _Row) -> list[str]:
+    article, item = row.article, row.item
+    published = article.effective_at.astimezone(UTC).isoformat() if article.effective_at else None
+    texts = (
+        article.key,
+        article.title,
+        article.body,
+        item.label,
+        item.split,
+        f"{item.weight:g}",
+        article.family,
+        item.market_day,
+        published,
+        article.url,
+        article.publisher,
+        article.origin,
+    )
+    return [guard_formula(text or "") for text in texts]
+
+
+def _manifest(version: DatasetVersion, policy: Policy, fmt: str, now: datetime) -> dict[str, Any]:
+    return {
+        "dataset": version.id,
+        "dataset_sha256": version.sha256,
+        "target": version.target,
+        "strategy": version.strategy,
+        "balance": version.balance,
+        "split_method": version.split_method,
+        "built_at": version.created_at.astimezone(UTC).isoformat(),
+        "exported_at": now.astimezone(UTC).isoformat(),
+        "format": fmt,
+        "template": template(policy),
+        "counts": version.counts,
+    }
+
+
+def _export_warnings(rows: Sequence[_Row], policy: Policy, fmt: str) -> list[dict[str, Any]]:
+    trained = sum(row.item.split == Split.TRAIN for row in rows)
+    demo = sum(row.article.origin == Origin.DEMO for row in rows)
+    openai = fmt == "openai"
+    found: list[dict[str, Any]] = []
+    if len(rows) < policy.goal:
+        found.append({"code": "BELOW_GOAL", "n": len(rows), "goal": policy.goal})
+    if openai and trained < VENDOR_MINIMUM:
+        found.append({"code": "BELOW_VENDOR_MINIMUM", "n": trained, "minimum": VENDOR_MINIMUM})
+    if openai and any(row.item.weight != 1.0 for row in rows):
+        found.append({"code": "WEIGHTS_NOT_IN_FILE"})
+    if demo:
+        found.append({"code": "DEMO_DATA", "n": demo})
+    return [each | {"sentence": EXPORT_WARNINGS[each["code"]].format(**each)} for each in found]

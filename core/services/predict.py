@@ -1,0 +1,132 @@
+"""Answering for a new article: who answers, and keeping what was answered."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from core.db import insert_new
+from core.domain.text import clean_html, content_hash, is_placeholder
+from core.domain.types import Family, Flag, Origin, Target
+from core.errors import InputRejected, Place, Refused
+from core.models import Article, Champion, ModelVersion, Prediction
+from core.providers.base import Forecast
+
+MAX_TITLE_CHARS = 1_000
+MAX_BODY_CHARS = 20_000
+
+
+@dataclass(frozen=True)
+class Question:
+    """A news item to be judged, checked on the way in.
+
+    Parameters
+    ----------
+    title : str
+        Headline, 1 to 1,000 characters.
+    body : str or None
+        Text, at most 20,000 characters.
+    publisher : str or None
+        Name of the medium.
+    family : Family
+        Which market the article speaks of.
+
+    Raises
+    ------
+    InputRejected
+        If a text is blank or over-long, or holds half a character (a lone surrogate) or a NUL.
+    """
+
+    title: str
+    body: str | None = None
+    publisher: str | None = None
+    family: Family = Family.GENERAL
+
+    def __post_init__(self) -> None:
+        _check("title", self.title, MAX_TITLE_CHARS)
+        if not self.title.strip():
+            raise InputRejected(Place("request", column="title"), "it is empty", "Send the headline")
+        for name, value, limit in (("content", self.body, MAX_BODY_CHARS), ("source", self.publisher, 200)):
+            if value is not None:
+                _check(name, value, limit)
+
+
+def _check(name: str, value: str, limit: int) -> None:
+    place = Place("request", column=name)
+    if len(value) > limit:
+        raise InputRejected(place, f"it has {len(value):,} characters; {limit:,} are allowed", "Shorten it")
+    if "\x00" in value or any("\ud800" <= char <= "\udfff" for char in value):
+        raise InputRejected(place, "it holds a NUL or half a character", "Send valid UTF-8 text")
+
+
+def answering_model(session: Session, target: Target | None) -> tuple[ModelVersion, Target]:
+    """Return the champion that answers, and for which target.
+
+    Without a `target`: the champion for sentiment, else the only champion there is.
+
+    Raises
+    ------
+    Refused
+        If no champion fits.
+    """
+    champions = {
+        Target(entry.target): entry.model_id for entry in session.exec(select(Champion).order_by(Champion.target))
+    }
+    if target is None:
+        target = Target.SENTIMENT if Target.SENTIMENT in champions else next(iter(champions), None)
+    if target is None or target not in champions:
+        wanted = f" for the target '{target}'" if target else ""
+        raise Refused(f"There is no champion{wanted} to answer", "Train a model and promote it first")
+    return session.get_one(ModelVersion, champions[target]), target
+
+
+def store_answer(
+    session: Session,
+    question: Question,
+    forecast: Forecast,
+    *,
+    model_id: int,
+    request_id: str,
+    latency_ms: float,
+    now: datetime,
+) -> int:
+    """Keep a question as an article (found again by its content) with the answer; return the article's id."""
+    digest = content_hash(question.title, question.body)
+    same_text = select(Article.id).where(Article.content_hash == digest).order_by(col(Article.id)).limit(1)
+    if session.exec(same_text).first() is None:
+        insert_new(session, Article, [_article_row(question, digest, now)])
+    article_id = session.exec(same_text).one()
+    answer = {
+        "article_id": article_id,
+        "model_id": model_id,
+        "request_id": request_id,
+        "sentiment": forecast.sentiment,
+        "confidence": forecast.confidence,
+        "keywords": list(forecast.keywords),
+        "rationale": forecast.rationale,
+        "latency_ms": latency_ms,
+        "created_at": now,
+    }
+    insert_new(session, Prediction, [answer])
+    session.commit()
+    return int(article_id or 0)
+
+
+def _article_row(question: Question, digest: str, now: datetime) -> dict[str, object]:
+    body, found_html = clean_html(question.body) if question.body else (question.body, False)
+    flags = [Flag.UNRELIABLE_TIME, *([Flag.HTML_REMNANT] if found_html else [])]
+    return {
+        "key": f"{Origin.API}|{digest}",
+        "family": question.family,
+        "origin": Origin.API,
+        "title": question.title,
+        "body": body,
+        "publisher": question.publisher,
+        # the contract has no publication time: the moment of asking is the best that is known
+        "scraped_at": now,
+        "effective_at": now,
+        "placeholder": is_placeholder(question.body) if question.body else False,
+        "flags": flags,
+        "content_hash": digest,
+        "created_at": now,
+    }

@@ -1,0 +1,156 @@
+"""Who answers for a target: promotion and rollback, with a ledger that is never changed."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session, col, desc, select
+
+from core.domain.registry import champions_so_far
+from core.domain.types import Target
+from core.errors import NotFound, Refused
+from core.models import Champion, Comparison, DatasetVersion, EvaluationRun, ModelVersion, Promotion
+
+
+def promote(
+    session: Session,
+    *,
+    model_id: int,
+    target: Target,
+    reason: str,
+    actor: str,
+    answering_providers: frozenset[str],
+    now: datetime,
+) -> Promotion:
+    """Make a model version the champion of a target.
+
+    Parameters
+    ----------
+    answering_providers : frozenset of str
+        Providers that can answer a new article; a model of any other cannot be promoted.
+
+    Raises
+    ------
+    NotFound
+        If the model version does not exist.
+    Refused
+        If no reason is given, the model was trained for the other target, it cannot answer new
+        articles, or it is the champion already.
+    """
+    model = get_model(session, model_id)
+    _check_promotable(session, model, target, reason, answering_providers)
+    champion = session.get(Champion, target)
+    entry = Promotion(
+        target=target,
+        action="promote",
+        from_model_id=champion.model_id if champion else None,
+        to_model_id=model_id,
+        reason=reason.strip(),
+        actor=actor,
+        evidence=_evidence(session, model_id, target),
+        at=now,
+    )
+    _crown(session, target, model_id, now)
+    session.add(entry)
+    session.commit()
+    return entry
+
+
+def get_model(session: Session, model_id: int) -> ModelVersion:
+    """Return a model version by id, or raise NotFound with a hint."""
+    model = session.get(ModelVersion, model_id)
+    if model is None:
+        raise NotFound("model version", model_id, "List them with the command 'models'")
+    return model
+
+
+def _check_promotable(
+    session: Session, model: ModelVersion, target: Target, reason: str, answering: frozenset[str]
+) -> None:
+    if not reason.strip():
+        raise Refused("A promotion needs a reason", "Write in a few words why this model should answer")
+    if model.target is not None and model.target != target:
+        raise Refused(
+            f"{model.name} was trained for the target '{model.target}', not '{target}'",
+            f"Promote it for '{model.target}', or train a model for '{target}'",
+        )
+    if model.provider not in answering:
+        raise Refused(
+            f"{model.name} has stored predictions only and cannot answer a new article",
+            "Promote a model of a provider that can answer, such as a local one",
+        )
+    champion = session.get(Champion, target)
+    if champion is not None and champion.model_id == model.id:
+        raise Refused(f"{model.name} is the champion for '{target}' already", "Choose another model")
+
+
+def rollback(session: Session, *, target: Target, reason: str, actor: str, now: datetime) -> Promotion:
+    """Give a target back to the champion before the present one.
+
+    Raises
+    ------
+    Refused
+        If no reason is given or there is no earlier champion.
+    """
+    if not reason.strip():
+        raise Refused("A rollback needs a reason", "Write in a few words what went wrong")
+    ledger = select(Promotion).where(Promotion.target == target).order_by(col(Promotion.id))
+    past = champions_so_far([(entry.action, entry.to_model_id) for entry in session.exec(ledger)])
+    if len(past) < 2:
+        raise Refused(
+            f"There is no earlier champion for '{target}' to go back to", "Promote another model instead"
+        )
+    entry = Promotion(
+        target=target,
+        action="rollback",
+        from_model_id=past[-1],
+        to_model_id=past[-2],
+        reason=reason.strip(),
+        actor=actor,
+        evidence=_evidence(session, past[-2], target),
+        at=now,
+    )
+    _crown(session, target, past[-2], now)
+    session.add(entry)
+    session.commit()
+    return entry
+
+
+def _crown(session: Session, target: Target, model_id: int, now: datetime) -> None:
+    champion = session.get(Champion, target) or Champion(target=target, model_id=model_id, since=now)
+    champion.model_id, champion.since = model_id, now
+    session.add(champion)
+
+
+def _evidence(session: Session, model_id: int, target: Target) -> dict[str, Any]:
+    """Return the headline figures that were on the table at this moment; empty when there were none."""
+    evidence: dict[str, Any] = {}
+    evaluation = session.exec(
+        select(EvaluationRun)
+        .where(EvaluationRun.model_id == model_id, EvaluationRun.target == target)
+        .order_by(desc(EvaluationRun.id))
+        .limit(1)
+    ).first()
+    if evaluation is not None:
+        kept = ("n", "accuracy", "accuracy_interval", "macro_f1", "majority")
+        evidence["evaluation"] = {"id": evaluation.id} | {key: evaluation.metrics.get(key) for key in kept}
+    comparison = session.exec(
+        select(Comparison)
+        .join(DatasetVersion, col(DatasetVersion.id) == Comparison.dataset_id)
+        .where(Comparison.challenger_id == model_id, DatasetVersion.target == target)
+        .order_by(desc(Comparison.id))
+        .limit(1)
+    ).first()
+    if comparison is not None:
+        kept = ("n", "difference", "interval", "p", "verdict")
+        evidence["comparison"] = {"id": comparison.id} | {key: comparison.report.get(key) for key in kept}
+    return evidence
+
+
+def champion_names(session: Session) -> dict[str, str]:
+    """Return the name of each target's champion; targets without one are left out."""
+    query = (
+        select(Champion.target, ModelVersion.name)
+        .join(ModelVersion, col(ModelVersion.id) == Champion.model_id)
+        .order_by(Champion.target)
+    )
+    return dict(session.exec(query).all())

@@ -1,0 +1,100 @@
+"""What the scheduler runs, and the history that it keeps."""
+
+import logging
+import os
+import socket
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session, desc, select
+
+from core.bootstrap import App
+from core.db import reading, writing
+from core.domain.types import RunStatus
+from core.models import ImportRun, JobRun
+from core.services import registry, training
+from core.workflows.data import refresh
+from core.workflows.training import poll_training
+
+log = logging.getLogger(__name__)
+
+
+def settle_outcomes(app: App) -> str:
+    """Mature the outcomes whose close is known now; say what changed, or nothing."""
+    changed = {name: n for name, n in refresh(app).items() if n}
+    return ", ".join(f"{name} {n}" for name, n in changed.items())
+
+
+def follow_training(app: App) -> str:
+    """Follow the training jobs in flight; say which ended."""
+    with reading(app.engine) as session:
+        if not training.has_work(session):
+            return ""
+    ended = poll_training(app)
+    return f"ended: {', '.join(f'job {job_id}' for job_id in ended)}" if ended else ""
+
+
+def recorded(app: App, name: str, work: Callable[[], str]) -> str:
+    """Run a job and keep its history: runs that did something, and failures (a repeated one once).
+
+    This is the one place that catches every exception: a failing job must not stop the scheduler.
+    """
+    started, status = app.now(), RunStatus.SUCCEEDED
+    try:
+        message = work()
+    except Exception as error:  # noqa: BLE001 - see above
+        log.exception("job '%s' failed", name)
+        status, message = RunStatus.FAILED, f"{type(error).__name__}: {error}"[:500]
+    if message:
+        with writing(app.engine) as session:
+            _keep_run(session, app, name, status, message, started)
+    return message
+
+
+def _keep_run(session: Session, app: App, name: str, status: RunStatus, message: str, started: datetime) -> None:
+    last = session.exec(
+        select(JobRun).where(JobRun.job == name).order_by(desc(JobRun.id)).limit(1)
+    ).first()
+    if last and status == RunStatus.FAILED and (last.status, last.message) == (status, message):
+        last.finished_at = app.now()
+    else:
+        run = JobRun(
+            job=name,
+            status=status,
+            started_at=started,
+            finished_at=app.now(),
+            message=message,
+            runner=app.runner,
+        )
+        session.add(run)
+    session.commit()
+
+
+def health(app: App) -> dict[str, Any]:
+    """Return whether the database answers, the champions by target, and the scheduler's role."""
+    with reading(app.engine) as session:
+        champions = registry.champion_names(session)
+    return {"status": "ok", "champions": champions, "scheduler": app.scheduler_state()["role"]}
+
+
+def close_broken_runs(app: App) -> None:
+    """Mark imports whose process on this machine is gone as failed, so that none runs for ever."""
+    with writing(app.engine) as session:
+        for run in session.exec(select(ImportRun).where(ImportRun.status == RunStatus.RUNNING)):
+            host, _, pid = run.runner.rpartition(":")
+            if host == socket.gethostname() and not _is_alive(int(pid)):
+                run.status, run.finished_at = RunStatus.FAILED, app.now()
+                run.step = "The program stopped during this import. Nothing of it was written; start it again."
+                session.add(run)
+        session.commit()
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,184 @@
+"""Overview: where the plan stands this morning, and the three things to do about it."""
+
+import streamlit as st
+from sqlmodel import Session
+
+from core import workflows
+from core.queries import overview
+from core.queries.progress import outcome_clock, progress
+from core.queries.training import dataset_versions, part_total
+from ui import charts, words
+from ui import format as fmt
+from ui.components import accuracy_metric, class_words, go_to, header, notice, perform, section, show
+from ui.i18n import t, tn
+from ui.jobs import live_jobs
+from ui.state import app, reading
+from ui.welcome import welcome
+
+TARGETS = ("sentiment", "direction")
+
+
+def actions(session: Session) -> None:
+    """Export, train and compare with what is newest; without a dataset version they lead to one."""
+    newest = next(iter(dataset_versions(session, limit=1)), None)
+    left, middle, right = st.columns(3)
+    with left:
+        if newest is None:
+            go_to("training", t("Export"), primary=True, key="export")
+        else:
+            st.download_button(
+                t("Export"),
+                data=lambda: workflows.export_zip(app(), newest.id, "openai"),
+                file_name=f"newstune-{newest.target}-{fmt.short_hash(newest.sha256)}-openai.zip",
+                mime="application/zip",
+                on_click="ignore",
+                type="primary",
+                icon=":material/download:",
+                width="stretch",
+                key="export",
+                help=t("The newest dataset version as OpenAI chat JSONL, three parts with a manifest."),
+            )
+    with middle:
+        label, style = (
+            t("Train"),
+            {"type": "primary", "icon": ":material/model_training:", "width": "stretch"},
+        )
+        if newest is None:
+            go_to("training", label, primary=True, key="train")
+        elif st.button(
+            label, key="train", help=t("Trains the local model on the newest dataset version."), **style
+        ):
+            perform(
+                lambda: workflows.start_training(app(), newest.id),
+                working=t("Starting …"),
+                done=t("Training has started."),
+            )
+    with right:
+        go_to("models", t("Compare"), primary=True, key="compare", models_tab=t("Comparison"))
+    if newest is not None:
+        n = sum(part_total(newest.counts, part) for part in ("train", "validation", "test"))
+        st.caption(
+            t(
+                "Export and Train use the newest dataset version: {target}, {n} samples, {hash}, built {ago}.",
+                target=fmt.word("target", newest.target),
+                n=fmt.number(n),
+                hash=fmt.short_hash(newest.sha256),
+                ago=fmt.ago(newest.created_at, app().now()),
+            )
+        )
+
+
+def collected(session: Session, counters: dict) -> None:
+    """Draw the bars toward 500 and 1,000 with arrival rate and ETA, and the balance of classes."""
+    policy = app().policy
+    section(
+        t("Verified samples"),
+        t(
+            "Articles that passed every quality check and have a gold label: a human label for sentiment, the "
+            "market's outcome for direction. One market day shares one market move, so its samples count "
+            "for less than their number."
+        ),
+    )
+    rows = [
+        charts.Progress(
+            fmt.word("target", target),
+            counters[target]["verified"],
+            words.effective_days(target, counters[target]["days"]),
+        )
+        for target in TARGETS
+    ]
+    show(
+        charts.progress(rows, policy.goal, policy.ideal_goal),
+        alt="; ".join(f"{row.label}: {row.n} / {policy.goal}" for row in rows),
+    )
+    for target in TARGETS:
+        rate = overview.arrivals(session, target, now=app().now())
+        st.caption(words.arrival(target, rate, policy.goal - counters[target]["verified"]))
+    section(t("Balance of classes"), t("Gold labels of the verified samples, by target."))
+    balances = [(fmt.word("target", target), counters[target]["by_label"]) for target in TARGETS]
+    filled = [(label, counts) for label, counts in balances if sum(counts.values())]
+    if filled:
+        show(charts.class_shares(filled, class_words()), alt=words.balance(filled))
+    else:
+        go_to("samples", t("See why there is no sample yet"), key="why_none")
+
+
+def champions(session: Session) -> None:
+    """Draw the champion of each target with its accuracy, or the button that leads to one."""
+    section(t("Champions"), t("The model version that answers for a target, with its newest test score."))
+    found = overview.champions(session)
+    for target in TARGETS:
+        card = found.get(target)
+        with st.container(border=True):
+            st.markdown(f"**{fmt.word('target', target)}**")
+            if card is None:
+                st.caption(t("No champion yet: promote a model version that can answer."))
+                go_to("models", t("Choose a champion"), key=f"crown_{target}", models_target=target)
+                continue
+            accuracy_metric(card.metrics)
+            st.caption(t("{name} · since {day}", name=fmt.plain(card.name), day=fmt.moment(card.since)[:10]))
+
+
+def attention(session: Session) -> None:
+    """List what needs a person, each with the button that leads there."""
+    section(t("Needs attention"))
+    worries = overview.worries(session, now=app().now())
+    for worry in worries:
+        text, page, state = words.worry(worry)
+        if notice(text, f"worry_{worry.code}", t("Open")):
+            st.session_state.update(state)
+            st.switch_page(f"../pages/{page}.py")
+    if not worries:
+        st.caption(t(":material/check_circle: Nothing needs attention."))
+
+
+def clock(session: Session) -> None:
+    """Say which outcomes mature when, and what the scheduler does next."""
+    section(t("What comes next"))
+    for line in words.clock(outcome_clock(session), app().now()):
+        st.markdown(f":material/schedule: {line}")
+    runs = app().scheduler_state()["next_runs"]
+    for name, at in sorted(runs.items(), key=lambda item: item[1]):
+        st.markdown(f":material/update: {words.job(name)} · {fmt.moment(at)}")
+    if not runs:
+        st.caption(t("The scheduler does not run in this process."))
+
+
+def plan(session: Session, counters: dict) -> None:
+    """Tick the plan's phases from the database."""
+    most = max(counters[target]["verified"] for target in TARGETS)
+    steps = overview.plan_steps(session, most_verified=most, goal=app().policy.goal)
+    section(
+        tn("The plan: {n} step done", "The plan: {n} steps done", sum(step.done for step in steps)),
+        t("Ticked from the database, never by hand."),
+    )
+    for step in steps:
+        icon = ":green[:material/check_circle:]" if step.done else ":material/radio_button_unchecked:"
+        st.markdown(f"{icon} {step.phase} · {words.step(step.code, goal=app().policy.goal)}")
+
+
+def main() -> None:
+    """Draw the page."""
+    header(t("Overview"), t("From collected news to a promoted model: where it stands now."))
+    with reading() as session:
+        if overview.is_empty(session):
+            welcome()
+            return
+        counters = progress(session, app().policy)["targets"]
+        actions(session)
+        left, right = st.columns([3, 2], gap="medium")
+        with left:
+            collected(session, counters)
+        with right:
+            champions(session)
+        live_jobs(detailed=False)
+        first, second, third = st.columns(3, gap="medium")
+        with first:
+            attention(session)
+        with second:
+            clock(session)
+        with third:
+            plan(session, counters)
+
+
+main()

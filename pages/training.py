@@ -1,0 +1,84 @@
+"""Training: freeze a dataset version, export it, train on it, follow the job."""
+
+import streamlit as st
+from sqlmodel import Session
+
+from core import workflows
+from core.queries import training
+from core.queries.progress import progress
+from ui import datasets, jobs
+from ui import format as fmt
+from ui.components import empty, go_to, header, lazy_tabs, perform, section
+from ui.i18n import t
+from ui.state import app, reading
+
+
+def launch(session: Session) -> None:
+    """Draw the one-click training on a chosen dataset version."""
+    section(
+        t("Train"),
+        t(
+            "The local model: word and character features with a calibrated linear classifier. No key, no cost, seconds."
+        ),
+    )
+    found = [version for version in training.dataset_versions(session) if training.trainable(version)]
+    if not found:
+        with empty(t("Training needs a dataset version.")):
+            go_to("training", t("Build one"), key="build_first", training_tab_next=t("Dataset versions"))
+        return
+    left, right = st.columns([3, 1], vertical_alignment="bottom")
+    with left:
+        version = st.selectbox(
+            t("Dataset version"),
+            found,
+            key="train_on",
+            placeholder=fmt.DASH,
+            format_func=lambda v: t(
+                "{target} · {hash} · {n} to train on · {at}",
+                target=fmt.word("target", v.target),
+                hash=fmt.short_hash(v.sha256),
+                n=fmt.number(training.part_total(v.counts, "train")),
+                at=fmt.moment(v.created_at),
+            ),
+        )
+    with st.expander(t("Settings"), icon=":material/tune:"):
+        settings = hyperparameters()
+    with right:
+        pressed = st.button(
+            t("Train"), type="primary", icon=":material/model_training:", width="stretch", key="train_now"
+        )
+    if pressed:
+        perform(
+            lambda: workflows.start_training(app(), version.id, "local", settings),
+            working=t("Starting …"),
+            done=t("Training has started."),
+        )
+
+
+def hyperparameters() -> dict[str, object]:
+    """Draw the local model's settings and return those that differ from its defaults."""
+    return {}
+
+
+def main() -> None:
+    """Draw the page."""
+    header(t("Training"), t("Freeze a dataset version, export it, train on it, follow the job."))
+    tabs = lazy_tabs("training_tab", [t("Dataset versions"), t("Jobs")])
+    with reading() as session, tabs:
+        if tabs.label == t("Jobs"):
+            launch(session)
+            if jobs.live_jobs(detailed=True):
+                st.caption(t("This view follows the job by itself; you may leave the page."))
+            section(t("History"))
+            jobs.history()
+            return
+        counters = progress(session, app().policy)["targets"]
+        if not any(counters[target]["verified"] for target in counters):
+            with empty(t("A dataset version needs verified samples, and there is none yet.")):
+                go_to("samples", t("See why there is no sample yet"), key="why_none")
+            return
+        datasets.builder()
+        datasets.versions(session)
+
+
+main()

@@ -1,0 +1,95 @@
+"""What many tests need: an application on a temporary database, with a fixed clock."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from core.bootstrap import build_app, set_app
+from core.db import insert_new, writing
+from core.domain.text import content_hash
+from core.models import Article, DatasetItem, DatasetVersion, HumanLabel, ModelVersion, Prediction
+from core.providers.scripted import ScriptedProvider
+from core.settings import Settings
+
+NOW = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)
+CLASSES = ("positive", "neutral", "negative")
+
+
+@pytest.fixture
+def app(tmp_path):
+    """An application with the scripted provider, on an empty database, at a fixed moment."""
+    settings = Settings(data_dir=tmp_path / "data", _env_file=None)
+    app = build_app(settings, providers={"scripted": ScriptedProvider()}, now=lambda: NOW)
+    set_app(app)
+    yield app
+    set_app(None)
+    app.close()
+
+
+@pytest.fixture
+def seeded(app):
+    """The same with 90 labelled articles, a dataset version and a few-shot model right on two of three.
+
+    Dataset 1: 60 train, 15 validation, 15 test. Model 1 answers positive where the label is neutral.
+    """
+    with writing(app.engine) as session:
+        insert_new(session, Article, [article(i) for i in range(90)])
+        labels = [
+            {"article_id": i + 1, "sentiment": CLASSES[i % 3], "reviewer": "kim", "created_at": NOW}
+            for i in range(90)
+        ]
+        insert_new(session, HumanLabel, labels)
+        few_shot = {
+            "name": "few-shot",
+            "kind": "few_shot",
+            "provider": "imported",
+            "base_model": "gemini",
+            "created_at": NOW,
+        }
+        insert_new(session, ModelVersion, [few_shot])
+        insert_new(session, Prediction, [few_shot_answer(i) for i in range(90)])
+        session.add(
+            DatasetVersion(
+                target="sentiment",
+                strategy="all_verified",
+                balance="none",
+                split_method="stratified",
+                sha256="0" * 64,
+                counts={},
+                config={},
+                created_at=NOW,
+            )
+        )
+        session.flush()
+        insert_new(session, DatasetItem, [item(i) for i in range(90)])
+        session.commit()
+    return app
+
+
+def article(i):
+    title = f"News number {i} about company {i * 7}"
+    return {
+        "key": f"labelled|{i}",
+        "family": "general",
+        "origin": "labelled",
+        "title": title,
+        "body": f"Body {i}",
+        "content_hash": content_hash(title, f"Body {i}"),
+        "created_at": NOW,
+    }
+
+
+def few_shot_answer(i):
+    said = CLASSES[i % 3] if i % 3 != 1 else "positive"
+    return {"article_id": i + 1, "model_id": 1, "sentiment": said, "confidence": 80.0, "created_at": NOW}
+
+
+def item(i):
+    split = "train" if i < 60 else "validation" if i < 75 else "test"
+    return {
+        "dataset_id": 1,
+        "article_id": i + 1,
+        "split": split,
+        "position": i,
+        "label": CLASSES[i % 3],
+    }

@@ -1,0 +1,1 @@
+"""What every page shares: navigation, language, words, charts and components. Imports streamlit."""

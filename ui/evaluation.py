@@ -1,0 +1,141 @@
+"""An evaluation report on screen: every figure with its n, its interval and the majority beside it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from ui import charts
+from ui import format as fmt
+from ui.components import accuracy_help, class_words, section, show
+from ui.i18n import t, tn
+
+
+def report(metrics: Mapping[str, Any]) -> None:
+    """Draw the report of one evaluation."""
+    _headline(metrics)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        section(t("Confusion matrix"), t("Rows are gold labels, columns predictions; shares of each row."))
+        show(
+            charts.confusion(metrics["confusion"], class_words(), t("gold"), t("predicted")),
+            alt=t("Confusion matrix"),
+        )
+    with right:
+        section(
+            t("Calibration"),
+            t(
+                "Predictions grouped by stated confidence into ten bins: on the dotted line, a confidence of 70 % "
+                "is right 70 % of the time. ECE is the mean distance from it, weighted by bin size."
+            ),
+        )
+        if any(row.get("n") for row in metrics.get("ece_bins") or []):
+            show(
+                charts.calibration(metrics["ece_bins"], t("stated confidence"), t("share right")),
+                alt=t("Calibration"),
+            )
+            st.caption(
+                t(
+                    "ECE {ece} · Brier {brier}",
+                    ece=fmt.number(metrics.get("ece"), 3),
+                    brier=fmt.number(metrics.get("brier"), 3),
+                )
+            )
+        else:
+            st.caption(t("– This model states no confidence, so calibration cannot be measured."))
+    section(
+        t("By class"), t("Precision: share right of those predicted. Recall: share found of those there are.")
+    )
+    _per_class(metrics)
+
+
+def _headline(metrics: Mapping[str, Any]) -> None:
+    rows = [
+        charts.Measured(
+            t("Accuracy"),
+            metrics["accuracy"],
+            metrics.get("accuracy_interval"),
+            metrics["n"],
+            metrics.get("majority"),
+            strong=True,
+        )
+    ]
+    without = metrics.get("without_intraday")
+    if without and without.get("n"):
+        rows.append(
+            charts.Measured(t("without intraday"), without["accuracy"], without.get("interval"), without["n"])
+        )
+    if metrics.get("macro_f1") is not None:
+        rows.append(
+            charts.Measured(
+                t("Macro-F1"), metrics["macro_f1"], metrics.get("macro_f1_interval"), metrics["n"]
+            )
+        )
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        show(
+            charts.measured(rows, t("majority")),
+            alt="; ".join(f"{row.label} {fmt.share(row.value)}" for row in rows),
+        )
+    with right:
+        st.metric(
+            t("Accuracy against the majority"),
+            fmt.share(metrics["accuracy"]),
+            delta=fmt.points(_lead(metrics)),
+            delta_arrow="off" if not _lead(metrics) else "auto",
+            help=accuracy_help(dict(metrics)),
+        )
+        st.caption(" · ".join(_notes(metrics)))
+
+
+def _lead(metrics: Mapping[str, Any]) -> float | None:
+    majority = metrics.get("majority")
+    return None if majority is None else metrics["accuracy"] - majority
+
+
+def _notes(metrics: Mapping[str, Any]) -> list[str]:
+    interval = metrics.get("accuracy_interval")
+    notes = [
+        t(
+            "majority {rate} ({label})",
+            rate=fmt.share(metrics.get("majority")),
+            label=fmt.word("sentiment", metrics.get("majority_label")),
+        ),
+        t("interval {interval}", interval=fmt.share_interval(interval))
+        if interval
+        else t("no interval: fewer than two market days"),
+        f"n = {metrics['n']:,}",
+    ]
+    if metrics.get("market_days"):
+        notes.append(tn("{n} market day", "{n} market days", metrics["market_days"]))
+    if metrics.get("asked", metrics["n"]) != metrics.get("answered", metrics["n"]):
+        notes.append(
+            t("answered {answered} of {asked}", answered=metrics["answered"], asked=metrics["asked"])
+        )
+    latency = metrics.get("latency_ms")
+    notes.append(
+        t(
+            "latency {p50} ms median, {p95} ms at 95 %",
+            p50=fmt.number(latency["p50"], 1),
+            p95=fmt.number(latency["p95"], 1),
+        )
+        if latency
+        else t("latency not recorded")
+    )
+    return notes
+
+
+def _per_class(metrics: Mapping[str, Any]) -> None:
+    rows = [
+        {
+            t("Class"): fmt.word("sentiment", code),
+            t("Precision"): fmt.share(values.get("precision")),
+            t("Recall"): fmt.share(values.get("recall")),
+            t("F1"): fmt.share(values.get("f1")),
+            t("Gold labels"): fmt.number(values.get("support")),
+        }
+        for code in fmt.SENTIMENTS
+        if (values := metrics["per_class"].get(code))
+    ]
+    st.table(pd.DataFrame(rows), border="horizontal", hide_index=True)

@@ -1,0 +1,81 @@
+"""The script of the dashboard: look, language, navigation, the DEMO banner and the footer of every page."""
+
+import streamlit as st
+
+from core import workflows
+from core.queries.overview import has_demo
+from ui import i18n
+from ui.components import PAGES, notice, perform
+from ui.i18n import t
+from ui.state import app, reading, show_flash
+
+
+def _pages() -> list[st.Page]:
+    return [
+        st.Page(
+            PAGES["overview"],
+            title=t("Overview"),
+            icon=":material/space_dashboard:",
+            default=True,
+            help=t("Progress, champions, running work and what needs attention."),
+        ),
+        st.Page(
+            PAGES["samples"],
+            title=t("Samples"),
+            icon=":material/article:",
+            url_path="samples",
+            help=t("Import news and market data; see which articles became samples and why others did not."),
+        ),
+        st.Page(
+            PAGES["training"],
+            title=t("Training"),
+            icon=":material/model_training:",
+            url_path="training",
+            help=t("Freeze a dataset version, export it, train on it."),
+        ),
+        st.Page(
+            PAGES["models"],
+            title=t("Models"),
+            icon=":material/leaderboard:",
+            url_path="models",
+            help=t("Evaluate, compare, promote, roll back, and try a headline."),
+        ),
+        st.Page(
+            PAGES["operations"],
+            title=t("Operations"),
+            icon=":material/monitor_heart:",
+            url_path="operations",
+            help=t("Background jobs, database and data sources."),
+        ),
+    ]
+
+
+def _demo_banner() -> None:
+    with reading() as session:
+        if not has_demo(session):
+            return
+    text = t("The articles, returns and scores here are generated. They say nothing about real accuracy.")
+    badge = f":orange-badge[:material/science: {t('DEMO')}]"
+    if notice(f"{badge} {text}", "remove_demo", t("Remove demo data"), ":material/delete:"):
+        perform(
+            lambda: workflows.remove_demo(app()),
+            working=t("Removing the demo data …"),
+            done=t("The demo data is gone."),
+        )
+
+
+def main() -> None:
+    """Draw one run of the dashboard."""
+    st.set_page_config(page_title="Newstune", page_icon=":material/tune:", layout="wide")
+    i18n.settle()
+    page = st.navigation(_pages())
+    with st.sidebar:
+        i18n.switch()
+    show_flash()
+    _demo_banner()
+    page.run()
+    st.space("medium")
+    st.caption(t("Newstune measures models of news. Nothing here is investment advice."))
+
+
+main()

@@ -1,0 +1,181 @@
+"""Sentences made of codes and numbers, in the reader's language."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from core.queries.overview import Arrivals, Worry
+from ui import format as fmt
+from ui.i18n import mark, t, tn
+
+_STEPS = {
+    "COLLECT": mark("Collect {goal} verified samples"),
+    "QUALITY": mark("Check quality automatically"),
+    "DATASET": mark("Freeze a dataset version, split 80/10/10"),
+    "TRAIN": mark("Train a model"),
+    "EVALUATE": mark("Evaluate it: accuracy and macro-F1"),
+    "COMPARE": mark("Compare it with the few-shot model"),
+    "PROMOTE": mark("Promote a champion"),
+    "SERVE": mark("Answer AI News Trader through the API"),
+    "RETRAIN": mark("Retrain on new samples"),
+}
+JOBS = {"outcomes due": mark("Settle outcomes that are due"), "training poll": mark("Follow training jobs")}
+
+
+_TABLES = {
+    "article": mark("Articles"),
+    "prediction": mark("Predictions"),
+    "outcome": mark("Outcomes"),
+    "human_label": mark("Human labels"),
+    "market_day": mark("Market days"),
+    "accuracy_log": mark("Accuracy logs of the parent app"),
+    "day_score": mark("Day scores"),
+    "import_run": mark("Imports"),
+    "dataset_version": mark("Dataset versions"),
+    "dataset_item": mark("Dataset items"),
+    "training_job": mark("Training jobs"),
+    "training_event": mark("Training events"),
+    "model_version": mark("Model versions"),
+    "evaluation_run": mark("Evaluations"),
+    "comparison": mark("Comparisons"),
+    "champion": mark("Champions"),
+    "promotion": mark("Promotions"),
+    "job_run": mark("Job runs"),
+}
+_SOURCES = {
+    "backfill-close": mark("Back-filled closes"),
+    "backfill-percent": mark("Back-filled percents"),
+    "live": mark("Live client"),
+    "parent": mark("AI News Trader"),
+    "demo": mark("Demo"),
+}
+
+
+def table(name: str) -> str:
+    """Return what the rows of a table are."""
+    return t(_TABLES[name]) if name in _TABLES else name
+
+
+def source(code: str) -> str:
+    """Return where market data came from."""
+    return t(_SOURCES[code]) if code in _SOURCES else code
+
+
+@cache
+def version() -> str:
+    """Return the program's version, from the project file beside the code."""
+    project = Path(__file__).resolve().parent.parent / "pyproject.toml"
+    return str(tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"])
+
+
+def step(code: str, *, goal: int) -> str:
+    """Return one item of the plan's check-list."""
+    return t(_STEPS[code], goal=fmt.number(goal))
+
+
+def job(name: str) -> str:
+    """Return what a background job does."""
+    return t(JOBS[name]) if name in JOBS else fmt.plain(name)
+
+
+def effective_days(target: str, days: int) -> str:
+    """Return the note beside a count of samples: over how many days they spread."""
+    if not days:
+        return ""
+    if target == "direction":
+        return tn("over {n} market day", "over {n} market days", days)
+    return tn("over {n} day", "over {n} days", days)
+
+
+def arrival(target: str, rate: Arrivals, missing: int) -> str:
+    """Return how fast samples of a target arrive, and when the goal is reached if that can be said."""
+    name = fmt.word("target", target)
+    if rate.per_week is None:
+        reason = tn("{n} new article in four weeks", "{n} new articles in four weeks", rate.n)
+        return t("{target}: no arrival rate ({reason}, too few to project).", target=name, reason=reason)
+    pace = t("{target}: {rate} a week", target=name, rate=fmt.number(rate.per_week))
+    weeks = rate.weeks_to(missing)
+    if weeks is None:
+        return t("{pace}; the goal is reached.", pace=pace)
+    return t(
+        "{pace}; the goal in about {weeks} weeks at this rate.", pace=pace, weeks=fmt.number(max(1, weeks))
+    )
+
+
+def balance(rows: Sequence[tuple[str, Mapping[str, int]]]) -> str:
+    """Return class counts in words, for readers who do not see the chart."""
+    return "; ".join(
+        f"{label}: " + ", ".join(f"{fmt.word('sentiment', code)} {n}" for code, n in counts.items())
+        for label, counts in rows
+    )
+
+
+def worry(found: Worry) -> tuple[str, str, dict[str, Any]]:
+    """Return the sentence of a worry, the page that helps, and what to preselect there."""
+    n, detail = found.n, fmt.plain(found.detail)
+    articles = {"samples_tab": t("Articles")}
+    sentences = {
+        "FAILED_JOBS": lambda: tn(
+            "{n} training job failed this week: {detail}",
+            "{n} training jobs failed this week: {detail}",
+            n,
+            detail=detail,
+        ),
+        "FAILED_RUNS": lambda: tn(
+            "{n} background job fails: {detail}", "{n} background jobs fail: {detail}", n, detail=detail
+        ),
+        "REJECTED_FILES": lambda: tn(
+            "{n} file of the last import was rejected: {detail}",
+            "{n} files of the last import were rejected, among them {detail}",
+            n,
+            detail=detail,
+        ),
+        "UNKNOWN_MARKET": lambda: tn(
+            "{n} article has no believable market data: back-fill closes",
+            "{n} articles have no believable market data: back-fill closes",
+            n,
+        ),
+        "OVERDUE_OUTCOMES": lambda: tn(
+            "{n} outcome is overdue: the close of its session is missing",
+            "{n} outcomes are overdue: the closes of their sessions are missing",
+            n,
+        ),
+        "LABEL_CONFLICTS": lambda: tn(
+            "Reviewers disagree on {n} article", "Reviewers disagree on {n} articles", n
+        ),
+        "NOT_EVALUATED": lambda: tn(
+            "{n} trained model is not evaluated: {detail}",
+            "{n} trained models are not evaluated, among them {detail}",
+            n,
+            detail=detail,
+        ),
+    }
+    places = {
+        "FAILED_JOBS": ("training", {"training_tab": t("Jobs")}),
+        "FAILED_RUNS": ("operations", {}),
+        "REJECTED_FILES": ("samples", {"samples_tab": t("Import")}),
+        "UNKNOWN_MARKET": ("samples", {"samples_tab": t("Import")}),
+        "OVERDUE_OUTCOMES": ("samples", {"samples_tab": t("Import")}),
+        "LABEL_CONFLICTS": ("samples", articles | {"filter_status": "LABEL_CONFLICT"}),
+        "NOT_EVALUATED": ("models", {"models_tab": t("Evaluation")}),
+    }
+    return (sentences[found.code](), *places[found.code])
+
+
+def clock(found: Mapping[str, Any], now: datetime) -> list[str]:
+    """Return one sentence for each coming close that decides outcomes."""
+    waiting = [entry for entry in found["next_closes"] if entry["closes_at"] > now]
+    if not waiting:
+        return [t("No outcome is waiting for a close.")]
+    return [
+        tn(
+            "{n} label matures at the close of {at}",
+            "{n} labels mature at the close of {at}",
+            entry["n"],
+            at=f"{fmt.day(fmt.seoul(entry['closes_at']).date())} {fmt.seoul(entry['closes_at']):%H:%M}",
+        )
+        for entry in waiting[:4]
+    ]
