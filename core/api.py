@@ -7,6 +7,7 @@ themselves; without one in the settings they answer clients on this machine only
 
 import hmac
 import json
+from collections.abc import Sequence
 from ipaddress import ip_address
 from typing import Any
 
@@ -43,7 +44,9 @@ def _denied(request: Request) -> JSONResponse | None:
             return None
         return _error(401, "Send the header 'Authorization: Bearer <token>' with this server's API token.")
     # A page of another site can reach a loopback port by a name of its own: the Host header tells.
-    host = request.headers.get("host", "").rsplit(":", 1)[0] if request.url.port else request.headers.get("host")
+    host = (
+        request.headers.get("host", "").rsplit(":", 1)[0] if request.url.port else request.headers.get("host")
+    )
     if _is_loopback(request) and host in LOCAL_HOSTS:
         return None
     return _error(403, "Without NEWSTUNE_API_TOKEN this server answers clients on its own machine only.")
@@ -93,7 +96,9 @@ async def _payload(request: Request) -> dict[str, Any]:
     try:
         payload = json.loads(b"".join(chunks))
     except (ValueError, RecursionError):
-        raise InputRejected("request", "it is not valid JSON", 'Send {"title": ..., "content": ...}') from None
+        raise InputRejected(
+            "request", "it is not valid JSON", 'Send {"title": ..., "content": ...}'
+        ) from None
     if not isinstance(payload, dict):
         raise InputRejected("request", "it is not a JSON object", 'Send {"title": ..., "content": ...}')
     return payload
@@ -103,11 +108,16 @@ def _question(payload: dict[str, Any]) -> Question:
     title, body = _text(payload, "title"), _text(payload, "content")
     source = payload.get("source")
     if source is not None and not isinstance(source, str):
-        raise InputRejected(Place("request", column="source"), "it is not text", "Send a string or leave it out")
+        raise InputRejected(
+            Place("request", column="source"), "it is not text", "Send a string or leave it out"
+        )
     news_id = payload.get("newsId", payload.get("id"))
     if news_id is not None and (isinstance(news_id, bool) or not isinstance(news_id, int | str)):
-        raise InputRejected(Place("request", column="id"), "it is not a number or text", "Send the article's id")
-    return Question(title, body or None, source, _word(payload, "family", Family) or Family.GENERAL)
+        raise InputRejected(
+            Place("request", column="id"), "it is not a number or text", "Send the article's id"
+        )
+    family = Family(_word(payload, "family", list(Family)) or Family.GENERAL)
+    return Question(title, body or None, source, family)
 
 
 def _text(payload: dict[str, Any], name: str) -> str:
@@ -119,17 +129,16 @@ def _text(payload: dict[str, Any], name: str) -> str:
 
 
 def _target(payload: dict[str, Any]) -> Target | None:
-    return _word(payload, "target", Target)
+    word = _word(payload, "target", list(Target))
+    return Target(word) if word else None
 
 
-def _word(payload: dict[str, Any], name: str, words: Any) -> Any:
+def _word(payload: dict[str, Any], name: str, words: Sequence[str]) -> str | None:
     value = payload.get(name)
-    if value is None:
-        return None
-    if value not in list(words):
-        known = ", ".join(f"'{word}'" for word in words)
-        raise InputRejected(Place("request", column=name), f"{str(value)[:40]!r} is unknown", f"Use {known}")
-    return words(value)
+    if value is None or value in words:
+        return value
+    known = ", ".join(f"'{word}'" for word in words)
+    raise InputRejected(Place("request", column=name), f"{str(value)[:40]!r} is unknown", f"Use {known}")
 
 
 routes = [

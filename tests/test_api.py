@@ -12,7 +12,12 @@ from core.db import reading
 from core.domain.types import Target
 from core.models import Article, Prediction
 
-NEWS = {"id": 7, "title": "The central bank cut its rate", "content": "A quarter of a point.", "source": "A wire"}
+NEWS = {
+    "id": 7,
+    "title": "The central bank cut its rate",
+    "content": "A quarter of a point.",
+    "source": "A wire",
+}
 
 
 def client(host="127.0.0.1", base="http://localhost"):
@@ -34,7 +39,11 @@ def count(app, table):
 
 def test_health_answers_in_the_envelope(app):
     answer = client().get("/api/health")
-    assert (answer.status_code, answer.json()["success"], answer.json()["data"]["status"]) == (200, True, "ok")
+    assert (answer.status_code, answer.json()["success"], answer.json()["data"]["status"]) == (
+        200,
+        True,
+        "ok",
+    )
 
 
 def test_the_champion_answers_in_the_parents_shape(ready):
@@ -80,7 +89,9 @@ def test_what_cannot_be_answered_is_refused_in_the_envelope(ready, payload, stat
     assert count(ready, Article) == before
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b'{"title": "\\ud800", "content": "x"}'])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b'{"title": "\\ud800", "content": "x"}']
+)
 def test_bad_json_is_refused_in_the_envelope(ready, body):
     answer = client().post("/api/predict", content=body, headers={"content-type": "application/json"})
     assert (answer.status_code, answer.json()["success"]) == (400, False)
@@ -102,7 +113,9 @@ def test_without_a_champion_it_says_what_to_do(app):
     assert (answer.status_code, "promote" in answer.json()["error"]) == (503, True)
 
 
-@pytest.mark.parametrize(("host", "base"), [("10.0.0.9", "http://localhost"), ("127.0.0.1", "http://evil.example")])
+@pytest.mark.parametrize(
+    ("host", "base"), [("10.0.0.9", "http://localhost"), ("127.0.0.1", "http://evil.example")]
+)
 def test_without_a_token_only_this_machine_may_ask_and_only_by_its_own_name(ready, host, base):
     assert client(host, base).post("/api/predict", json=NEWS).status_code == 403
 
@@ -113,4 +126,7 @@ def test_with_a_token_the_header_decides(ready):
     assert far.post("/api/predict", json=NEWS).status_code == 401
     wrong = far.post("/api/predict", json=NEWS, headers={"authorization": "Bearer wrong"})
     assert (wrong.status_code, "correct horse" in wrong.text) == (401, False)
-    assert far.post("/api/predict", json=NEWS, headers={"authorization": "Bearer correct horse"}).status_code == 200
+    assert (
+        far.post("/api/predict", json=NEWS, headers={"authorization": "Bearer correct horse"}).status_code
+        == 200
+    )

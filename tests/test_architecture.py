@@ -6,8 +6,26 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-LAYERS = ("app", "api", "cli", "scheduler", "workflows", "bootstrap", "services", "queries", "providers",
-          "sources", "domain", "models", "db", "settings", "errors", "files", "ui", "pages")
+LAYERS = (
+    "app",
+    "api",
+    "cli",
+    "scheduler",
+    "workflows",
+    "bootstrap",
+    "services",
+    "queries",
+    "providers",
+    "sources",
+    "domain",
+    "models",
+    "db",
+    "settings",
+    "errors",
+    "files",
+    "ui",
+    "pages",
+)
 
 #: who may import which of our own layers
 ALLOWED = {
@@ -17,8 +35,19 @@ ALLOWED = {
     "api": {"bootstrap", "workflows", "services", "queries", "domain", "errors"},
     "cli": {"bootstrap", "workflows", "scheduler", "queries", "domain", "errors", "db", "settings"},
     "scheduler": {"workflows", "bootstrap"},
-    "workflows": {"bootstrap", "services", "sources", "queries", "domain", "providers.base", "models", "db",
-                  "errors", "workflows", "files"},
+    "workflows": {
+        "bootstrap",
+        "services",
+        "sources",
+        "queries",
+        "domain",
+        "providers.base",
+        "models",
+        "db",
+        "errors",
+        "workflows",
+        "files",
+    },
     "bootstrap": {"settings", "db", "domain", "providers", "providers.base", "sources", "errors"},
     "services": {"models", "db", "domain", "providers.base", "errors", "files"},
     "queries": {"models", "db", "domain", "errors", "queries"},
@@ -99,7 +128,8 @@ def test_only_settings_reads_the_environment():
     readers = [
         dotted(path)
         for path in MODULES
-        if "core" in path.parts and ("os.environ" in (text := path.read_text(encoding="utf-8")) or "getenv" in text)
+        if "core" in path.parts
+        and ("os.environ" in (text := path.read_text(encoding="utf-8")) or "getenv" in text)
     ]
     assert set(readers) <= {"core.settings", "core.providers.local.provider"}  # a child's own environment
 

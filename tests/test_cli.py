@@ -132,7 +132,11 @@ def test_wrong_usage_is_exit_code_2(arguments):
 def test_a_command_run_by_itself_prints_one_object_and_keeps_logs_off_standard_output(tmp_path):
     environment = {"NEWSTUNE_DATA_DIR": str(tmp_path), "PATH": "/usr/bin:/bin"}
     done = subprocess.run(
-        [sys.executable, "-m", "core", "--json", "models"], cwd=ROOT, env=environment, capture_output=True, text=True
+        [sys.executable, "-m", "core", "--json", "models"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
     )
     assert (done.returncode, json.loads(done.stdout)) == (0, {"models": []})
 

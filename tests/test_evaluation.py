@@ -24,7 +24,11 @@ def count(app, table):
 
 def test_imported_predictions_are_scored_as_they_are(seeded):
     report = workflows.evaluate(seeded, 1, 1)
-    assert (report["n"], report["accuracy"], report["majority"]) == (15, pytest.approx(10 / 15), pytest.approx(5 / 15))
+    assert (report["n"], report["accuracy"], report["majority"]) == (
+        15,
+        pytest.approx(10 / 15),
+        pytest.approx(5 / 15),
+    )
 
 
 def test_a_model_that_can_answer_predicts_what_is_missing_once(trained):

@@ -37,7 +37,12 @@ def test_the_ledger_keeps_who_why_from_and_to(trained):
     workflows.promote(trained, 3, Target.SENTIMENT, "better by 8 points", actor="lee")
     with reading(trained.engine) as session:
         last = session.get(Promotion, 2)
-    assert (last.from_model_id, last.to_model_id, last.reason, last.actor) == (2, 3, "better by 8 points", "lee")
+    assert (last.from_model_id, last.to_model_id, last.reason, last.actor) == (
+        2,
+        3,
+        "better by 8 points",
+        "lee",
+    )
 
 
 def test_a_rollback_goes_back_one_champion_at_a_time(trained):
@@ -64,7 +69,9 @@ def test_without_an_earlier_champion_a_rollback_is_refused(trained):
         (2, Target.SENTIMENT, "  ", "needs a reason"),
     ],
 )
-def test_a_promotion_that_breaks_a_rule_is_refused_and_changes_nothing(trained, model_id, target, reason, said):
+def test_a_promotion_that_breaks_a_rule_is_refused_and_changes_nothing(
+    trained, model_id, target, reason, said
+):
     with pytest.raises(Refused, match=said):
         workflows.promote(trained, model_id, target, reason)
     assert champion(trained) is None

@@ -52,7 +52,9 @@ def real_clock(app):
 
 def test_the_first_process_leads_and_the_second_takes_over_when_it_is_killed(real_clock):
     folder = str(real_clock.settings.data_dir)
-    leader = subprocess.Popen([sys.executable, "-c", LEADER, folder], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    leader = subprocess.Popen(
+        [sys.executable, "-c", LEADER, folder], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
     try:
         assert leader.stdout.readline().strip() == "leading"
         standby = Scheduler(real_clock)

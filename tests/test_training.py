@@ -33,7 +33,9 @@ def test_a_trainer_is_handed_the_train_and_validation_parts_and_never_the_test_p
     with reading(seeded.engine) as session:
         spec = training.training_spec(session, 1, {"hyperparameters": {}, "seed": 1})
     assert (len(spec.train), len(spec.validation)) == (60, 15)
-    assert not {row.text.title for row in spec.train} & {f"News number {i} about company {i * 7}" for i in range(60, 90)}
+    assert not {row.text.title for row in spec.train} & {
+        f"News number {i} about company {i * 7}" for i in range(60, 90)
+    }
 
 
 def test_a_finished_job_becomes_a_model_version_with_its_lineage(seeded):
@@ -107,7 +109,14 @@ def test_a_provider_that_cannot_train_on_this_queues_nothing(seeded):
 def test_a_launch_that_broke_off_is_given_up_after_its_limit(seeded):
     with writing(seeded.engine) as session:
         session.add(
-            TrainingJob(provider="scripted", dataset_id=1, status="submitting", actor="x", created_at=NOW, started_at=NOW)
+            TrainingJob(
+                provider="scripted",
+                dataset_id=1,
+                status="submitting",
+                actor="x",
+                created_at=NOW,
+                started_at=NOW,
+            )
         )
         session.commit()
     workflows.poll_training(seeded)

@@ -73,7 +73,7 @@ def minimum_detectable(n: int, discordance: float, power: float) -> float | None
     return float(brentq(lambda effect: _pairs(effect, discordance, power) - n, tiny, discordance))
 
 
-def compare(  # noqa: PLR0913 - one call carries all that is known of the rows
+def compare(
     gold: Sequence[str],
     champion: Sequence[str | None],
     challenger: Sequence[str | None],

@@ -54,7 +54,7 @@ class Answers:
         return Answers([self.gold[i] for i in rows], [self.predicted[i] for i in rows], days, self.target)
 
 
-def evaluate(  # noqa: PLR0913 - one call carries all that is known of the rows
+def evaluate(
     gold: Sequence[str],
     predicted: Sequence[str | None],
     *,

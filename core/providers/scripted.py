@@ -16,8 +16,8 @@ from core.providers.base import (
     JobReport,
     ModelRef,
     NewsText,
-    Preflight,
     Predictor,
+    Preflight,
     TrainedModel,
     TrainingSpec,
 )
@@ -71,7 +71,7 @@ class ScriptedTrainer:
             artefact.write_bytes(f"scripted, {state['rows']} rows, {handle['folder']}".encode())
             digest = sha256(artefact.read_bytes()).hexdigest()
             return JobReport(JobStatus.SUCCEEDED, 1.0, model=TrainedModel(artefact, digest, "scripted"))
-        return self.reports[min(state["polls"], len(self.reports) - 1)]
+        return self.reports[min(int(state["polls"]), len(self.reports) - 1)]
 
     def cancel(self, handle: Mapping[str, Any], folder: Path) -> None:
         """End the script."""

@@ -33,7 +33,7 @@ from core.models import (
 )
 
 
-def build_dataset(  # noqa: PLR0913 - the choices of the form, by keyword only
+def build_dataset(
     session: Session,
     policy: Policy,
     *,
@@ -83,7 +83,7 @@ def build_dataset(  # noqa: PLR0913 - the choices of the form, by keyword only
     return version
 
 
-def preview_dataset(  # noqa: PLR0913 - as above
+def preview_dataset(
     session: Session,
     policy: Policy,
     *,

@@ -233,7 +233,7 @@ def _scored(session: Session, model_id: int, dataset_id: int, split: Split) -> S
         (col(Prediction.model_id) == model_id) & (col(Prediction.request_id) == "")
     )
     query = (
-        select(
+        select(  # type: ignore[call-overload]  # SQLModel types four columns at most
             DatasetItem.article_id,
             DatasetItem.label,
             DatasetItem.market_day,
@@ -269,7 +269,9 @@ def _contaminated(session: Session, model_id: int, dataset_id: int, split: Split
 
 def _answered(rows: pd.DataFrame, model: ModelVersion, split: Split) -> pd.DataFrame:
     if rows.empty:
-        raise Refused(f"The {split} part of this dataset version is empty", "Build one with more days or rows")
+        raise Refused(
+            f"The {split} part of this dataset version is empty", "Build one with more days or rows"
+        )
     known = rows[rows["sentiment"].notna()]
     if known.empty:
         raise Refused(
@@ -286,4 +288,4 @@ def _market_days(rows: pd.DataFrame, dataset: DatasetVersion) -> list[str] | Non
 def _numbers(column: pd.Series) -> list[float | None]:
     """Return floats with None for what is missing."""
     values: Sequence[Any] = pd.to_numeric(column).tolist()
-    return [None if value != value else float(value) for value in values]
+    return [None if pd.isna(value) else float(value) for value in values]

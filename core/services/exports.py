@@ -56,7 +56,7 @@ class _Row:
     prediction: Prediction | None
 
 
-def export_dataset(  # noqa: PLR0913 - session and policy first, then values by keyword
+def export_dataset(
     session: Session, policy: Policy, dataset_id: int, *, fmt: str, out: Path, now: datetime
 ) -> dict[str, Any]:
     """Write train, validation, test and ``manifest.json`` into the folder `out`; return the manifest.

@@ -26,11 +26,9 @@ def label_article(
         raise Refused("A label needs a reviewer", "Give your name")
     if session.get(Article, article_id) is None:
         raise NotFound("article", article_id, "It may have been removed with the demo data")
-    earlier = (HumanLabel.article_id == article_id) & (col(HumanLabel.reviewer) == reviewer.strip())
-    session.exec(delete(HumanLabel).where(earlier))
-    label = HumanLabel(
-        article_id=article_id, sentiment=sentiment, reviewer=reviewer.strip(), created_at=now
-    )
+    same_reviewer = col(HumanLabel.reviewer) == reviewer.strip()
+    session.exec(delete(HumanLabel).where(col(HumanLabel.article_id) == article_id, same_reviewer))
+    label = HumanLabel(article_id=article_id, sentiment=sentiment, reviewer=reviewer.strip(), created_at=now)
     session.add(label)
     session.commit()
     return label

@@ -70,7 +70,8 @@ def answering_model(session: Session, target: Target | None) -> tuple[ModelVersi
         If no champion fits.
     """
     champions = {
-        Target(entry.target): entry.model_id for entry in session.exec(select(Champion).order_by(Champion.target))
+        Target(entry.target): entry.model_id
+        for entry in session.exec(select(Champion).order_by(Champion.target))
     }
     if target is None:
         target = Target.SENTIMENT if Target.SENTIMENT in champions else next(iter(champions), None)

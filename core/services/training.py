@@ -74,7 +74,9 @@ def training_spec(session: Session, dataset_id: int, config: Mapping[str, Any]) 
     if session.get(DatasetVersion, dataset_id) is None:
         raise NotFound("dataset version", dataset_id, "List them with the command 'datasets'")
     query = (
-        select(DatasetItem.split, DatasetItem.label, DatasetItem.weight, Article.title, Article.body)
+        select(  # type: ignore[call-overload]  # SQLModel types four columns at most
+            DatasetItem.split, DatasetItem.label, DatasetItem.weight, Article.title, Article.body
+        )
         .join(Article, col(Article.id) == DatasetItem.article_id)
         .where(DatasetItem.dataset_id == dataset_id, DatasetItem.split != Split.TEST)
         .order_by(DatasetItem.split, col(DatasetItem.position))
@@ -235,8 +237,8 @@ def _finish(
 
 def _change(session: Session, job: TrainingJob, values: dict[str, Any]) -> None:
     """Update a job that is still in flight; one that another process has ended stays ended."""
-    still_open = (TrainingJob.id == job.id) & col(TrainingJob.status).in_(ACTIVE_JOB_STATUSES)
-    session.exec(update(TrainingJob).where(still_open).values(**values))
+    still_open = col(TrainingJob.status).in_(ACTIVE_JOB_STATUSES)
+    session.exec(update(TrainingJob).where(col(TrainingJob.id) == job.id, still_open).values(**values))
     session.flush()
     session.refresh(job)
 
@@ -255,7 +257,9 @@ def request_cancel(session: Session, *, job_id: int, now: datetime) -> TrainingJ
     if job is None:
         raise NotFound("training job", job_id, "List them with the command 'jobs'")
     if job.status not in ACTIVE_JOB_STATUSES:
-        raise Refused(f"The job has ended already ({job.status})", "Start a new one if you need another model")
+        raise Refused(
+            f"The job has ended already ({job.status})", "Start a new one if you need another model"
+        )
     job.cancel_requested = True
     if job.status in (JobStatus.QUEUED, JobStatus.RESERVED):
         job.status, job.finished_at = JobStatus.CANCELLED, now

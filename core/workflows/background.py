@@ -4,7 +4,6 @@ import logging
 import os
 import socket
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session, desc, select
@@ -43,22 +42,10 @@ def recorded(app: App, name: str, work: Callable[[], str]) -> str:
     started, status = app.now(), RunStatus.SUCCEEDED
     try:
         message = work()
-    except Exception as error:  # noqa: BLE001 - see above
+    except Exception as error:
         log.exception("job '%s' failed", name)
         status, message = RunStatus.FAILED, f"{type(error).__name__}: {error}"[:500]
     if message:
-        with writing(app.engine) as session:
-            _keep_run(session, app, name, status, message, started)
-    return message
-
-
-def _keep_run(session: Session, app: App, name: str, status: RunStatus, message: str, started: datetime) -> None:
-    last = session.exec(
-        select(JobRun).where(JobRun.job == name).order_by(desc(JobRun.id)).limit(1)
-    ).first()
-    if last and status == RunStatus.FAILED and (last.status, last.message) == (status, message):
-        last.finished_at = app.now()
-    else:
         run = JobRun(
             job=name,
             status=status,
@@ -67,7 +54,19 @@ def _keep_run(session: Session, app: App, name: str, status: RunStatus, message:
             message=message,
             runner=app.runner,
         )
-        session.add(run)
+        with writing(app.engine) as session:
+            _keep(session, run)
+    return message
+
+
+def _keep(session: Session, run: JobRun) -> None:
+    """Add a run to the history; a failure that repeats the last one only moves that one's end."""
+    newest = select(JobRun).where(JobRun.job == run.job).order_by(desc(JobRun.id)).limit(1)
+    last = session.exec(newest).first()
+    if last and run.status == RunStatus.FAILED and (last.status, last.message) == (run.status, run.message):
+        last.finished_at = run.finished_at
+        run = last
+    session.add(run)
     session.commit()
 
 
@@ -85,7 +84,9 @@ def close_broken_runs(app: App) -> None:
             host, _, pid = run.runner.rpartition(":")
             if host == socket.gethostname() and not _is_alive(int(pid)):
                 run.status, run.finished_at = RunStatus.FAILED, app.now()
-                run.step = "The program stopped during this import. Nothing of it was written; start it again."
+                run.step = (
+                    "The program stopped during this import. Nothing of it was written; start it again."
+                )
                 session.add(run)
         session.commit()
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ from core.db import writing
 from core.domain.records import FileReport, FileStatus, ParentImport
 from core.domain.types import Sentiment
 from core.errors import InputRejected, NewstuneError
-from core.models import ImportRun
 from core.services import demo, imports, ingest, labels, outcomes, quality
 from core.sources.ai_news_trader import read_parent_folder
 from core.sources.archive import read_file
@@ -29,60 +29,93 @@ def refresh(app: App, tell: Tell = lambda _: None) -> dict[str, int]:
     with writing(app.engine) as session:
         tell("Working out outcomes")
         changed = outcomes.refresh_outcomes(session, app.calendar, app.policy, now=app.now())
-        outcomes.refresh_day_scores(session, app.policy, now=app.now())
+        outcomes.refresh_day_scores(session, app.calendar, app.policy, now=app.now())
         tell("Looking for duplicates and missing labels")
         return changed | quality.refresh_reasons(session, app.policy, now=app.now())
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """Something handed over for import.
+
+    Parameters
+    ----------
+    source : Path or bytes
+        A folder or file of this machine, or an uploaded file's bytes.
+    name : str
+        How reports and messages call it.
+    kind : str
+        One of KINDS.
+    mapping : mapping of str to str, optional
+        Field -> column of a labelled table; None takes the usual column names.
+    """
+
+    source: Path | bytes
+    name: str
+    kind: str = "auto"
+    mapping: Mapping[str, str] | None = None
+
+    @property
+    def settled_kind(self) -> str:
+        """The kind with ``auto`` decided: folders and zips are the parent's, anything else a table."""
+        if self.kind not in KINDS:
+            raise InputRejected(
+                self.name, f"the kind '{self.kind}' is unknown", f"Use one of: {', '.join(KINDS)}"
+            )
+        if self.kind != "auto":
+            return self.kind
+        folder = isinstance(self.source, Path) and self.source.is_dir()
+        return "ai-news-trader" if folder or self.name.lower().endswith(".zip") else "labelled"
+
+    def read(self) -> bytes:
+        """Return the bytes of a single file."""
+        return self.source if isinstance(self.source, bytes) else read_file(self.source, self.name)
 
 
 def import_path(
     app: App, path: Path, *, kind: str = "auto", mapping: str | None = None, tell: Tell = lambda _: None
 ) -> dict[str, Any]:
-    """Import a folder, archive or table from this machine and return the counts and file reports."""
-    run_id = begin_import(app, path.name, kind)
-    chosen = parse_mapping(mapping) if mapping else None
-    return run_import(app, run_id, path, path.name, kind, chosen, tell)
+    """Import a folder, archive or table of this machine and return the counts and file reports."""
+    parcel = Parcel(path, path.name or str(path), kind, parse_mapping(mapping) if mapping else None)
+    return run_import(app, begin_import(app, parcel), parcel, tell)
 
 
 def start_import_parent(app: App, path: str) -> int:
     """Import a data folder in the background and return the id of its ImportRun, which shows progress."""
-    return _start(app, Path(path), Path(path).name, "ai-news-trader", None)
+    return _start(app, Parcel(Path(path).expanduser(), Path(path).name, "ai-news-trader"))
 
 
 def start_import_upload(
     app: App, name: str, data: bytes, mapping: Mapping[str, str] | None = None, kind: str = "auto"
 ) -> int:
     """Import an uploaded file in the background and return the id of its ImportRun."""
-    return _start(app, data, name, kind, mapping)
+    return _start(app, Parcel(data, name, kind, mapping))
 
 
-def _start(
-    app: App, source: Path | bytes, name: str, kind: str, mapping: Mapping[str, str] | None
-) -> int:
-    run_id = begin_import(app, name, kind)
+def backfill_market(app: App, name: str, data: bytes) -> dict[str, Any]:
+    """Back-fill market closes or changes from an uploaded CSV and return the counts."""
+    parcel = Parcel(data, name, "market")
+    return run_import(app, begin_import(app, parcel), parcel)
+
+
+def _start(app: App, parcel: Parcel) -> int:
+    run_id = begin_import(app, parcel)
 
     def work() -> None:
         with suppress(NewstuneError):  # the sentence stands in the ImportRun
-            run_import(app, run_id, source, name, kind, mapping)
+            run_import(app, run_id, parcel)
 
     app.background.submit(work)
     return run_id
 
 
-def begin_import(app: App, name: str, kind: str) -> int:
+def begin_import(app: App, parcel: Parcel) -> int:
     """Record that an import has begun, so that every page shows it, and return its id."""
     with writing(app.engine) as session:
-        return imports.begin_run(session, kind, name, runner=app.runner, now=app.now())
+        return imports.begin_run(session, parcel.settled_kind, parcel.name, runner=app.runner, now=app.now())
 
 
-def run_import(
-    app: App,
-    run_id: int,
-    source: Path | bytes,
-    name: str,
-    kind: str,
-    mapping: Mapping[str, str] | None,
-    tell: Tell = lambda _: None,
-) -> dict[str, Any]:
+def run_import(app: App, run_id: int, parcel: Parcel, tell: Tell = lambda _: None) -> dict[str, Any]:
     """Read, store and follow up one import, keeping its ImportRun; return counts and file reports.
 
     Raises
@@ -98,53 +131,39 @@ def run_import(
 
     try:
         step("Reading")
-        counts, files = _read_and_store(app, run_id, source, name, kind, mapping, step)
+        counts, files = _read_and_store(app, run_id, parcel, step)
         refresh(app, step)
     except Exception as error:
-        sentence = str(error) if isinstance(error, NewstuneError) else f"It broke off ({type(error).__name__})."
+        sentence = (
+            str(error) if isinstance(error, NewstuneError) else f"It broke off ({type(error).__name__})."
+        )
         with writing(app.engine) as session:
             imports.fail_run(session, run_id, problem=sentence, now=app.now())
         raise
     with writing(app.engine) as session:
         imports.finish_run(session, run_id, counts=counts, files=files, now=app.now())
-        run = session.get_one(ImportRun, run_id)
-        return {"import_id": run_id, "kind": run.kind} | run.counts | {"files": _noteworthy(run.files)}
+    return {"import_id": run_id, "kind": parcel.settled_kind, **counts, "files": _noteworthy(files)}
 
 
 def _read_and_store(
-    app: App,
-    run_id: int,
-    source: Path | bytes,
-    name: str,
-    kind: str,
-    mapping: Mapping[str, str] | None,
-    step: Tell,
+    app: App, run_id: int, parcel: Parcel, step: Tell
 ) -> tuple[dict[str, Any], Sequence[FileReport]]:
-    kind = _settled_kind(source, name, kind)
+    kind = parcel.settled_kind
     if kind == "ai-news-trader":
-        parsed = read_parent_folder(source, name)
+        parsed = read_parent_folder(parcel.source, parcel.name)
         _refuse_if_nothing_was_read(parsed)
         step("Storing")
         with writing(app.engine) as session:
             return ingest.store_parent(session, parsed, run_id=run_id, now=app.now()), parsed.files
-    data = source if isinstance(source, bytes) else read_file(source, name)
     if kind == "market":
-        market, report = read_market(name, data)
+        market, report = read_market(parcel.name, parcel.read())
+        step("Storing")
         with writing(app.engine) as session:
             return ingest.store_market(session, market, run_id=run_id, now=app.now()), [report]
-    records, report = read_labelled(name, data, mapping)
+    records, report = read_labelled(parcel.name, parcel.read(), parcel.mapping)
     step("Storing")
     with writing(app.engine) as session:
         return ingest.store_labels(session, records, run_id=run_id, now=app.now()), [report]
-
-
-def _settled_kind(source: Path | bytes, name: str, kind: str) -> str:
-    if kind not in KINDS:
-        raise InputRejected(name, f"the kind '{kind}' is unknown", f"Use one of: {', '.join(KINDS)}")
-    if kind != "auto":
-        return kind
-    folder = isinstance(source, Path) and source.is_dir()
-    return "ai-news-trader" if folder or name.lower().endswith(".zip") else "labelled"
 
 
 def _refuse_if_nothing_was_read(parsed: ParentImport) -> None:
@@ -154,15 +173,9 @@ def _refuse_if_nothing_was_read(parsed: ParentImport) -> None:
         raise InputRejected(rejected[0].file, problem.rstrip("."), "Check that this is the data folder")
 
 
-def _noteworthy(files: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def _noteworthy(files: Sequence[FileReport]) -> list[dict[str, Any]]:
     """Return the file reports that say more than "read": hundreds of market files need no line each."""
-    return [report for report in files if report["notes"] or report["status"] != FileStatus.READ]
-
-
-def backfill_market(app: App, name: str, data: bytes) -> dict[str, Any]:
-    """Back-fill market closes or changes from an uploaded CSV and return the counts."""
-    run_id = begin_import(app, name, "market")
-    return run_import(app, run_id, data, name, "market", None)
+    return [asdict(report) for report in files if report.notes or report.status != FileStatus.READ]
 
 
 # --- people ------------------------------------------------------------------------------------------
@@ -171,7 +184,8 @@ def backfill_market(app: App, name: str, data: bytes) -> dict[str, Any]:
 def label_article(app: App, article_id: int, sentiment: Sentiment, reviewer: str) -> None:
     """Store a person's label of an article."""
     _then_reasons(
-        app, lambda s: labels.label_article(s, article_id, sentiment=sentiment, reviewer=reviewer, now=app.now())
+        app,
+        lambda s: labels.label_article(s, article_id, sentiment=sentiment, reviewer=reviewer, now=app.now()),
     )
 
 

@@ -33,9 +33,7 @@ def load_predictor(app: App, model: ModelVersion) -> Predictor | None:
     return provider.load(reference)
 
 
-def _complete_predictions(
-    app: App, session: Session, model_id: int, dataset_id: int, split: Split
-) -> None:
+def _complete_predictions(app: App, session: Session, model_id: int, dataset_id: int, split: Split) -> None:
     model = evaluation.scorable_model(session, model_id=model_id, dataset_id=dataset_id)
     evaluation.predict_missing(
         session,
