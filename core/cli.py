@@ -58,7 +58,7 @@ def _readable(result: dict[str, Any], indent: str = "") -> str:
     """Return a result for people: one fact a line, nested facts indented, tables row by row."""
     lines = []
     for name, value in result.items():
-        label = f"{indent}{name.replace('_', ' ')}:"
+        label = f"{indent}{name if name.isupper() else name.replace('_', ' ')}:"
         if isinstance(value, dict):
             lines += [label, _readable(value, indent + "  ")] if value else [f"{label} none"]
         elif isinstance(value, list) and value and isinstance(value[0], dict):
@@ -89,7 +89,6 @@ def _market(app: App, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _funnel(app: App, _options: argparse.Namespace) -> dict[str, Any]:
-    workflows.refresh(app)
     with reading(app.engine) as session:
         return funnel(session, app.policy)
 

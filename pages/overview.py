@@ -3,69 +3,18 @@
 import streamlit as st
 from sqlmodel import Session
 
-from core import workflows
 from core.queries import overview
 from core.queries.progress import outcome_clock, progress
-from core.queries.training import dataset_versions, part_total
-from ui import charts, words
+from ui import charts, score_charts, words
 from ui import format as fmt
-from ui.components import accuracy_metric, class_words, go_to, header, notice, perform, section, show
+from ui.actions import actions
+from ui.components import accuracy_metric, class_words, go_to, header, notice, section, show
 from ui.i18n import t, tn
 from ui.jobs import live_jobs
 from ui.state import app, reading
 from ui.welcome import welcome
 
 TARGETS = ("sentiment", "direction")
-
-
-def actions(session: Session) -> None:
-    """Export, train and compare with what is newest; without a dataset version they lead to one."""
-    newest = next(iter(dataset_versions(session, limit=1)), None)
-    left, middle, right = st.columns(3)
-    with left:
-        if newest is None:
-            go_to("training", t("Export"), primary=True, key="export")
-        else:
-            st.download_button(
-                t("Export"),
-                data=lambda: workflows.export_zip(app(), newest.id, "openai"),
-                file_name=f"newstune-{newest.target}-{fmt.short_hash(newest.sha256)}-openai.zip",
-                mime="application/zip",
-                on_click="ignore",
-                type="primary",
-                icon=":material/download:",
-                width="stretch",
-                key="export",
-                help=t("The newest dataset version as OpenAI chat JSONL, three parts with a manifest."),
-            )
-    with middle:
-        label, style = (
-            t("Train"),
-            {"type": "primary", "icon": ":material/model_training:", "width": "stretch"},
-        )
-        if newest is None:
-            go_to("training", label, primary=True, key="train")
-        elif st.button(
-            label, key="train", help=t("Trains the local model on the newest dataset version."), **style
-        ):
-            perform(
-                lambda: workflows.start_training(app(), newest.id),
-                working=t("Starting …"),
-                done=t("Training has started."),
-            )
-    with right:
-        go_to("models", t("Compare"), primary=True, key="compare", models_tab=t("Comparison"))
-    if newest is not None:
-        n = sum(part_total(newest.counts, part) for part in ("train", "validation", "test"))
-        st.caption(
-            t(
-                "Export and Train use the newest dataset version: {target}, {n} samples, {hash}, built {ago}.",
-                target=fmt.word("target", newest.target),
-                n=fmt.number(n),
-                hash=fmt.short_hash(newest.sha256),
-                ago=fmt.ago(newest.created_at, app().now()),
-            )
-        )
 
 
 def collected(session: Session, counters: dict) -> None:
@@ -103,20 +52,21 @@ def collected(session: Session, counters: dict) -> None:
         go_to("samples", t("See why there is no sample yet"), key="why_none")
 
 
-def champions(session: Session) -> None:
-    """Draw the champion of each target with its accuracy, or the button that leads to one."""
-    section(t("Champions"), t("The model version that answers for a target, with its newest test score."))
-    found = overview.champions(session)
-    for target in TARGETS:
-        card = found.get(target)
-        with st.container(border=True):
-            st.markdown(f"**{fmt.word('target', target)}**")
-            if card is None:
-                st.caption(t("No champion yet: promote a model version that can answer."))
-                go_to("models", t("Choose a champion"), key=f"crown_{target}", models_target=target)
-                continue
-            accuracy_metric(card.metrics)
-            st.caption(t("{name} · since {day}", name=fmt.plain(card.name), day=fmt.moment(card.since)[:10]))
+def champion(target: str, card: overview.ChampionCard | None) -> None:
+    """Draw the champion of a target with its accuracy, or the button that leads to one."""
+    section(
+        t("Champion · {target}", target=fmt.word("target", target)),
+        t("The model version that answers for this target, with its newest test score."),
+    )
+    if card is None:
+        st.caption(t("No champion yet: promote a model version that can answer."))
+        go_to("models", t("Choose a champion"), key=f"crown_{target}", models_target=target)
+        return
+    accuracy_metric(card.metrics)
+    if card.metrics:
+        measured = score_charts.accuracy(card.metrics, t("Accuracy"), t("Macro-F1"))
+        show(score_charts.measured(measured, t("majority")), alt=fmt.share(card.metrics["accuracy"]))
+    st.caption(t("{name} · since {day}", name=fmt.plain(card.name), day=fmt.moment(card.since)[:10]))
 
 
 def attention(session: Session) -> None:
@@ -152,9 +102,13 @@ def plan(session: Session, counters: dict) -> None:
         tn("The plan: {n} step done", "The plan: {n} steps done", sum(step.done for step in steps)),
         t("Ticked from the database, never by hand."),
     )
-    for step in steps:
-        icon = ":green[:material/check_circle:]" if step.done else ":material/radio_button_unchecked:"
-        st.markdown(f"{icon} {step.phase} · {words.step(step.code, goal=app().policy.goal)}")
+    done, open_ = ":green[:material/check_circle:]", ":material/radio_button_unchecked:"
+    goal = app().policy.goal
+    lines = (
+        f"{done if step.done else open_} {step.phase} · {words.step(step.code, goal=goal)}" for step in steps
+    )
+    # one paragraph with line breaks: a list this long should not fill the page
+    st.markdown("  \n".join(lines))
 
 
 def main() -> None:
@@ -166,18 +120,19 @@ def main() -> None:
             return
         counters = progress(session, app().policy)["targets"]
         actions(session)
+        live_jobs(detailed=False)
         left, right = st.columns([3, 2], gap="medium")
         with left:
             collected(session, counters)
         with right:
-            champions(session)
-        live_jobs(detailed=False)
-        first, second, third = st.columns(3, gap="medium")
-        with first:
             attention(session)
-        with second:
             clock(session)
-        with third:
+        crowned = overview.champions(session)
+        first, second, third = st.columns([1, 1, 1], gap="small")
+        for target, column in zip(TARGETS, (first, second), strict=True):
+            with column.container(border=True, height="stretch"):
+                champion(target, crowned.get(target))
+        with third.container(border=True, height="stretch"):
             plan(session, counters)
 
 

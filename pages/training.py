@@ -55,9 +55,21 @@ def launch(session: Session) -> None:
         )
 
 
-def hyperparameters() -> dict[str, object]:
-    """Draw the local model's settings and return those that differ from its defaults."""
-    return {}
+def hyperparameters() -> dict[str, float]:
+    """Draw the local model's settings and return those that were typed; the rest keep their defaults."""
+    settings = {
+        "logistic_c": t("Strength of the logistic member"),
+        "svm_c": t("Strength of the support-vector member"),
+        "max_words": t("Most word features"),
+        "max_characters": t("Most character features"),
+    }
+    given = {}
+    with st.grid(4, min_column_width=150):
+        for name, label in settings.items():
+            given[name] = st.number_input(
+                label, min_value=0.0, value=None, key=f"setting_{name}", placeholder=t("default")
+            )
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def main() -> None:

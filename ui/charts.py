@@ -23,7 +23,6 @@ SPLIT_COLOURS = {Split.TRAIN: "#4F7FCB", Split.VALIDATION: "#C29A2B", Split.TEST
 ACCENT = "#4F7FCB"
 QUIET = "rgba(128,138,150,0.22)"
 RULE = "rgba(128,138,150,0.75)"
-BASELINE = "#C29A2B"
 LOST = "rgba(128,138,150,0.55)"
 #: on the mid-tones above, dark text has a contrast of 5:1 or better in both themes
 ON_COLOUR = "#10151C"
@@ -40,19 +39,7 @@ class Progress:
     note: str = ""
 
 
-@dataclass(frozen=True)
-class Measured:
-    """A share 0-1 with its interval (None where there is none) and the majority rate beside it."""
-
-    label: str
-    value: float
-    interval: Sequence[float] | None
-    n: int
-    majority: float | None = None
-    strong: bool = False
-
-
-def _figure(traces: Sequence[Any], height: int, **layout: Any) -> go.Figure:
+def house_figure(traces: Sequence[Any], height: int, **layout: Any) -> go.Figure:
     """Return a figure in the house look; every keyword overrides a part of it."""
     axis = {"fixedrange": True, "zeroline": False, "automargin": True, "title": {"standoff": 8}}
     figure = go.Figure(list(traces))
@@ -70,7 +57,7 @@ def _figure(traces: Sequence[Any], height: int, **layout: Any) -> go.Figure:
     return figure
 
 
-def _row_labels(figure: go.Figure, labels: Sequence[str], texts: Sequence[str], lift: int) -> None:
+def row_labels(figure: go.Figure, labels: Sequence[str], texts: Sequence[str], lift: int) -> None:
     """Write each row's text above its bar, from the left edge: it fits a phone as it fits a desk."""
     for label, text in zip(labels, texts, strict=True):
         figure.add_annotation(
@@ -90,7 +77,7 @@ def progress(rows: Sequence[Progress], goal: int, ideal: int) -> go.Figure:
         marker_color=ACCENT,
         hovertemplate="%{y}: %{x:,}<extra></extra>",
     )
-    figure = _figure(
+    figure = house_figure(
         [track, bars],
         40 + ROW * len(rows),
         barmode="overlay",
@@ -99,7 +86,7 @@ def progress(rows: Sequence[Progress], goal: int, ideal: int) -> go.Figure:
         xaxis={"range": [0, end], "visible": False},
         yaxis={"autorange": "reversed", "visible": False},
     )
-    _row_labels(figure, labels, [f"{row.label} <b>{row.n:,}</b> {row.note}" for row in rows], lift=19)
+    row_labels(figure, labels, [f"{row.label} <b>{row.n:,}</b> {row.note}" for row in rows], lift=19)
     for target in (goal, ideal):
         figure.add_vline(x=target, line={"color": RULE, "width": 1.5, "dash": "dot"})
         figure.add_annotation(x=target, y=0, yref="paper", yanchor="top", text=f"{target:,}", showarrow=False)
@@ -134,7 +121,7 @@ def class_shares(
                 hovertemplate=f"%{{y}} · {words[code]}: %{{customdata:,}} (%{{x:.1%}})<extra></extra>",
             )
         )
-    figure = _figure(
+    figure = house_figure(
         traces,
         14 + ROW * len(rows),
         barmode="stack",
@@ -144,7 +131,7 @@ def class_shares(
         yaxis={"autorange": "reversed", "visible": False},
     )
     titles = [f"{label} <b>{total:,}</b>" for label, total in zip(labels, totals, strict=True)]
-    _row_labels(figure, labels, titles, lift=20)
+    row_labels(figure, labels, titles, lift=20)
     return figure
 
 
@@ -183,7 +170,7 @@ def waterfall(steps: Sequence[tuple[str, int, int]], first: str, last: str) -> g
         cliponaxis=False,
         hovertemplate="%{y}: %{text}<extra></extra>",
     )
-    return _figure(
+    return house_figure(
         [bars],
         24 + 34 * len(labels),
         bargap=0.32,
@@ -206,7 +193,7 @@ def daily(
         )
         for name, values in series.items()
     ]
-    return _figure(
+    return house_figure(
         traces,
         220,
         barmode="stack",
@@ -217,147 +204,3 @@ def daily(
         yaxis={"title": {"text": unit}, "nticks": 4, "showgrid": True, "rangemode": "tozero"},
         xaxis={"nticks": 6, "tickformat": "%m-%d\n%Y"},
     )
-
-
-def confusion(
-    matrix: Mapping[str, Mapping[str, int]], words: Mapping[str, str], gold: str, predicted: str
-) -> go.Figure:
-    """Return the confusion matrix: counts and shares of each gold row, darker where the share is larger."""
-    classes = list(words)
-    counts = [[matrix.get(row, {}).get(column, 0) for column in classes] for row in classes]
-    shares = [[n / sum(row) if sum(row) else 0.0 for n in row] for row in counts]
-    names = [words[code] for code in classes]
-    heat = go.Heatmap(
-        z=shares,
-        x=names,
-        y=names,
-        zmin=0,
-        zmax=1,
-        # light enough at its strongest that the theme's own text colour stays readable on it
-        colorscale=[[0, "rgba(79,127,203,0.05)"], [1, "rgba(79,127,203,0.62)"]],
-        showscale=False,
-        xgap=3,
-        ygap=3,
-        customdata=counts,
-        hovertemplate=f"{gold} %{{y}} · {predicted} %{{x}}: %{{customdata}} (%{{z:.0%}})<extra></extra>",
-    )
-    figure = _figure(
-        [heat],
-        270,
-        margin={"l": 0, "r": 4, "t": 4, "b": 4},
-        xaxis={"side": "top", "title": {"text": predicted}},
-        yaxis={"autorange": "reversed", "title": {"text": gold}},
-    )
-    for y, row in enumerate(counts):
-        for x, n in enumerate(row):
-            text = f"<b>{n:,}</b><br>{shares[y][x]:.0%}"
-            figure.add_annotation(x=names[x], y=names[y], text=text, showarrow=False)
-    return figure
-
-
-def calibration(bins: Sequence[Mapping[str, Any]], confidence: str, right: str) -> go.Figure:
-    """Return the reliability diagram: share right against stated confidence, each bin with its count."""
-    filled = [row for row in bins if row.get("n")]
-    dots = go.Scatter(
-        x=[row["confidence"] for row in filled],
-        y=[row["accuracy"] for row in filled],
-        mode="lines+markers+text",
-        line={"color": ACCENT, "width": 1.5},
-        marker={"color": ACCENT, "size": [7 + min(15.0, row["n"] ** 0.5) for row in filled]},
-        text=[f"n={row['n']:,}" for row in filled],
-        textposition="top center",
-        cliponaxis=False,
-        hovertemplate=f"{confidence} %{{x:.0%}} · {right} %{{y:.0%}} · %{{text}}<extra></extra>",
-    )
-    ideal = go.Scatter(
-        x=[0, 1], y=[0, 1], mode="lines", line={"color": RULE, "dash": "dot", "width": 1.5}, hoverinfo="skip"
-    )
-    axis = {"tickformat": ".0%", "nticks": 6}
-    return _figure(
-        [ideal, dots],
-        270,
-        xaxis=axis | {"range": [0.2, 1.03], "title": {"text": confidence}},
-        yaxis=axis | {"range": [-0.03, 1.12], "title": {"text": right}, "showgrid": True},
-    )
-
-
-def measured(rows: Sequence[Measured], majority: str) -> go.Figure:
-    """Return a dot with its whiskers for each row and a tick at the majority rate of its rows."""
-    labels = [row.label for row in rows]
-    edges = [edge for row in rows for edge in (*(row.interval or ()), row.value, row.majority or row.value)]
-    low, high = min(edges, default=0.0), max(edges, default=1.0)
-    whiskers = [
-        go.Scatter(
-            x=list(row.interval),
-            y=[row.label] * 2,
-            mode="lines",
-            line={"color": ACCENT if row.strong else RULE, "width": 3},
-            hoverinfo="skip",
-        )
-        for row in rows
-        if row.interval
-    ]
-    dots = go.Scatter(
-        x=[row.value for row in rows],
-        y=labels,
-        mode="markers",
-        marker={"color": ACCENT, "size": 11},
-        cliponaxis=False,
-        hovertemplate="%{y}: %{x:.1%}<extra></extra>",
-    )
-    baselines = go.Scatter(
-        x=[row.majority for row in rows],
-        y=labels,
-        mode="markers",
-        marker={"symbol": "line-ns", "size": 16, "line": {"width": 2.5, "color": BASELINE}},
-        hovertemplate=f"%{{y}} · {majority}: %{{x:.1%}}<extra></extra>",
-    )
-    pad = max(0.06, 0.15 * (high - low))
-    figure = _figure(
-        [*whiskers, dots, baselines],
-        44 + ROW * len(rows),
-        margin={"l": 0, "r": 12, "t": 20, "b": 4},
-        xaxis={"tickformat": ".0%", "range": [max(0.0, low - pad), min(1.02, high + pad)], "nticks": 6},
-        yaxis={"visible": False, "range": [len(rows) - 0.5, -0.5]},
-    )
-    texts = [f"{row.label} <b>{row.value:.1%}</b> n = {row.n:,}" for row in rows]
-    _row_labels(figure, labels, texts, lift=18)
-    return figure
-
-
-def difference(
-    value: float, interval: Sequence[float] | None, margin: float, label: str, unit: str
-) -> go.Figure:
-    """Return the difference of two accuracies with its interval, zero, and the band of equivalence."""
-    edges = [value, -margin, margin, *(interval or ())]
-    reach = 1.25 * max(abs(edge) for edge in edges)
-    traces = []
-    if interval:
-        line = {"color": ACCENT, "width": 4}
-        traces.append(
-            go.Scatter(
-                x=[100 * v for v in interval], y=[label] * 2, mode="lines", line=line, hoverinfo="skip"
-            )
-        )
-    sign = "+" if value > 0 else "−" if value < 0 else "±"
-    traces.append(
-        go.Scatter(
-            x=[100 * value],
-            y=[label],
-            mode="markers+text",
-            marker={"color": ACCENT, "size": 14},
-            text=[f"<b>{sign}{100 * abs(value):.1f}</b>"],
-            textposition="top center",
-            hovertemplate=f"%{{x:+.1f}} {unit}<extra></extra>",
-        )
-    )
-    figure = _figure(
-        traces,
-        150,
-        margin={"l": 0, "r": 8, "t": 8, "b": 4},
-        xaxis={"range": [-100 * reach, 100 * reach], "title": {"text": unit}, "nticks": 7},
-        yaxis={"visible": False, "range": [-0.8, 0.9]},
-    )
-    figure.add_vrect(x0=-100 * margin, x1=100 * margin, fillcolor=QUIET, line_width=0, layer="below")
-    figure.add_vline(x=0, line={"color": RULE, "width": 1.5})
-    return figure

@@ -5,10 +5,10 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
-from core.domain.compare import sentence
 
-from ui import charts
+from core.domain.compare import sentence
 from ui import format as fmt
+from ui import score_charts
 from ui.components import section, show, verdict_badge
 from ui.i18n import t
 from ui.state import app
@@ -23,11 +23,11 @@ def report(result: Mapping[str, Any], champion: str, challenger: str) -> None:
     with left:
         section(t("Accuracies"), t("On the same articles; the tick is the majority rate."))
         rows = [
-            charts.Measured(name, result[key], None, result["n"], result.get("majority"))
+            score_charts.Measured(name, result[key], None, result["n"], result.get("majority"))
             for name, key in ((champion, "accuracy_champion"), (challenger, "accuracy_challenger"))
         ]
         show(
-            charts.measured(rows, t("majority")),
+            score_charts.measured(rows, t("majority")),
             alt="; ".join(f"{row.label} {fmt.share(row.value)}" for row in rows),
         )
         section(
@@ -38,7 +38,7 @@ def report(result: Mapping[str, Any], champion: str, challenger: str) -> None:
             ),
         )
         show(
-            charts.difference(
+            score_charts.difference(
                 result["difference"], result.get("interval"), app().policy.equivalence_margin, "", t("pp")
             ),
             alt=f"{fmt.points(result['difference'])} {fmt.points_interval(result.get('interval'))}",

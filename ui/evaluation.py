@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from ui import charts
 from ui import format as fmt
+from ui import score_charts
 from ui.components import accuracy_help, class_words, section, show
 from ui.i18n import t, tn
 
@@ -19,7 +19,7 @@ def report(metrics: Mapping[str, Any]) -> None:
     with left:
         section(t("Confusion matrix"), t("Rows are gold labels, columns predictions; shares of each row."))
         show(
-            charts.confusion(metrics["confusion"], class_words(), t("gold"), t("predicted")),
+            score_charts.confusion(metrics["confusion"], class_words(), t("gold"), t("predicted")),
             alt=t("Confusion matrix"),
         )
     with right:
@@ -32,7 +32,7 @@ def report(metrics: Mapping[str, Any]) -> None:
         )
         if any(row.get("n") for row in metrics.get("ece_bins") or []):
             show(
-                charts.calibration(metrics["ece_bins"], t("stated confidence"), t("share right")),
+                score_charts.calibration(metrics["ece_bins"], t("stated confidence"), t("share right")),
                 alt=t("Calibration"),
             )
             st.caption(
@@ -51,31 +51,17 @@ def report(metrics: Mapping[str, Any]) -> None:
 
 
 def _headline(metrics: Mapping[str, Any]) -> None:
-    rows = [
-        charts.Measured(
-            t("Accuracy"),
-            metrics["accuracy"],
-            metrics.get("accuracy_interval"),
-            metrics["n"],
-            metrics.get("majority"),
-            strong=True,
-        )
-    ]
+    rows = score_charts.accuracy(metrics, t("Accuracy"), t("Macro-F1"))
     without = metrics.get("without_intraday")
     if without and without.get("n"):
-        rows.append(
-            charts.Measured(t("without intraday"), without["accuracy"], without.get("interval"), without["n"])
-        )
-    if metrics.get("macro_f1") is not None:
-        rows.append(
-            charts.Measured(
-                t("Macro-F1"), metrics["macro_f1"], metrics.get("macro_f1_interval"), metrics["n"]
-            )
+        word = t("Accuracy without intraday news")
+        rows.insert(
+            1, score_charts.Measured(word, without["accuracy"], without.get("interval"), without["n"])
         )
     left, right = st.columns([3, 2], gap="medium")
     with left:
         show(
-            charts.measured(rows, t("majority")),
+            score_charts.measured(rows, t("majority")),
             alt="; ".join(f"{row.label} {fmt.share(row.value)}" for row in rows),
         )
     with right:

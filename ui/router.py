@@ -9,6 +9,9 @@ from ui.components import PAGES, notice, perform
 from ui.i18n import t
 from ui.state import app, reading, show_flash
 
+#: Wide enough for the longest page name in both languages.
+SIDEBAR_PX = 220
+
 
 def _pages() -> list[st.Page]:
     return [
@@ -54,7 +57,7 @@ def _demo_banner() -> None:
     with reading() as session:
         if not has_demo(session):
             return
-    text = t("The articles, returns and scores here are generated. They say nothing about real accuracy.")
+    text = t("Generated data: these figures say nothing about real accuracy.")
     badge = f":orange-badge[:material/science: {t('DEMO')}]"
     if notice(f"{badge} {text}", "remove_demo", t("Remove demo data"), ":material/delete:"):
         perform(
@@ -66,7 +69,9 @@ def _demo_banner() -> None:
 
 def main() -> None:
     """Draw one run of the dashboard."""
-    st.set_page_config(page_title="Newstune", page_icon=":material/tune:", layout="wide")
+    st.set_page_config(
+        page_title="Newstune", page_icon=":material/tune:", layout="wide", initial_sidebar_state=SIDEBAR_PX
+    )
     i18n.settle()
     page = st.navigation(_pages())
     with st.sidebar:

@@ -90,6 +90,13 @@ def effective_days(target: str, days: int) -> str:
     return tn("over {n} day", "over {n} days", days)
 
 
+def verified(target: str, days: int) -> str:
+    """Return what stands under a count of verified samples."""
+    if not days:
+        return t("verified")
+    return t("verified, {days}", days=effective_days(target, days))
+
+
 def arrival(target: str, rate: Arrivals, missing: int) -> str:
     """Return how fast samples of a target arrive, and when the goal is reached if that can be said."""
     name = fmt.word("target", target)

@@ -6,7 +6,8 @@ one is compared with all). Short titles are duplicates only when the whole text 
 
 The search is a prefix-filtered set similarity join: order the grams of every text from rare to common;
 two sets that are similar enough must share a gram among the first few of each, so only those are indexed.
-It is exact. Reference: C. Xiao et al., "Efficient similarity joins for near duplicate detection", 2008.
+It is exact. References: C. Xiao et al., "Efficient similarity joins for near duplicate detection", 2008;
+J. Wang et al., "Can we beat the prefix filtering?", 2012 (asking for several shared grams, not one).
 """
 
 from bisect import bisect_left
@@ -14,15 +15,19 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from core.domain.text import char_ngrams, normalise
 
 #: Guards the ceilings below against 0.1 + 0.2; a prefix one gram too long costs nothing but time.
 _SLACK = 1e-9
+#: Grams that the prefixes of a similar pair must share. More means longer prefixes and fewer candidates.
+_SHARED = 4
+#: Rows of the sparse product computed at a time; bounds the memory.
+_BLOCK = 256
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -110,28 +115,36 @@ def _close_in_time(
 def similar_pairs(sets: Iterable[frozenset[str]], jaccard: float) -> Iterator[tuple[int, int]]:
     """Yield the positions of every pair of sets with Jaccard similarity >= `jaccard`, each once."""
     ranked = _rare_first(sets)
-    index: dict[int, list[int]] = defaultdict(list)
-    for position in sorted(range(len(ranked)), key=lambda position: len(ranked[position])):
-        grams = ranked[position]
-        size = len(grams)
-        candidates: set[int] = set()
-        for gram in grams[: _prefix(size, jaccard)].tolist():
-            candidates.update(index.get(gram, ()))
-        mine = set(grams.tolist()) if candidates else set()
-        for other in candidates:
-            if len(ranked[other]) < jaccard * size - _SLACK:
-                continue
-            shared = len(mine.intersection(ranked[other].tolist()))
-            if shared / (size + len(ranked[other]) - shared) >= jaccard:
-                yield other, position
-        # Later sets are at least as large, so more must be shared: a shorter prefix will do.
-        for gram in grams[: _prefix(size, 2 * jaccard / (1 + jaccard))].tolist():
-            index[gram].append(position)
+    for first, second in _candidates(ranked, jaccard):
+        shared = len(np.intersect1d(ranked[first], ranked[second], assume_unique=True))
+        if shared / (len(ranked[first]) + len(ranked[second]) - shared) >= jaccard:
+            yield first, second
 
 
-def _prefix(size: int, share: float) -> int:
-    """Return how many of `size` grams must be looked at when at least `share` of them are shared."""
-    return size - ceil(share * size - _SLACK) + 1
+def _candidates(ranked: list[NDArray[np.int64]], jaccard: float) -> Iterator[tuple[int, int]]:
+    """Yield a superset of the similar pairs.
+
+    A similar pair shares at least ``ceil(jaccard * size)`` grams of its larger set. So of the first
+    ``size - ceil(jaccard * size) + k`` grams of each, in one order for all, it shares at least k (or
+    all it must share, where that is less). The counts come from a product of sparse matrices.
+    """
+    sizes = np.array([len(grams) for grams in ranked])
+    due = np.ceil(jaccard * sizes - _SLACK).astype(int)
+    prefixes = [grams[: size - need + _SHARED] for grams, size, need in zip(ranked, sizes, due, strict=True)]
+    rows = np.repeat(np.arange(len(ranked)), [len(prefix) for prefix in prefixes])
+    if not len(rows):
+        return
+    columns = np.concatenate(prefixes)
+    matrix = csr_array((np.ones(len(rows), np.int32), (rows, columns)))
+    transposed = matrix.T.tocsr()
+    for start in range(0, len(ranked), _BLOCK):
+        shared = (matrix[start : start + _BLOCK] @ transposed).tocoo()
+        first, second = shared.row + start, shared.col
+        large = np.maximum(sizes[first], sizes[second])
+        needed = np.minimum(_SHARED, np.maximum(due[first], due[second]))
+        hit = (first < second) & (shared.data >= needed)
+        hit &= np.minimum(sizes[first], sizes[second]) >= jaccard * large - _SLACK
+        yield from zip(first[hit].tolist(), second[hit].tolist(), strict=True)
 
 
 def _rare_first(sets: Iterable[frozenset[str]]) -> list[NDArray[np.int64]]:

@@ -96,6 +96,19 @@ def datasets_of(session: Session, target: str) -> list[DatasetVersion]:
     return list(session.exec(query.order_by(desc(DatasetVersion.id))))
 
 
+def scored_last(session: Session, target: str) -> int | None:
+    """Return the id of the dataset version of a target on which a model was scored last."""
+    query = select(EvaluationRun.dataset_id).where(EvaluationRun.target == target)
+    return session.exec(query.order_by(desc(EvaluationRun.id)).limit(1)).first()
+
+
+def compared_last(session: Session, dataset_id: int) -> tuple[int, int] | None:
+    """Return champion and challenger of the newest comparison on a dataset version, by id."""
+    query = select(Comparison).where(Comparison.dataset_id == dataset_id)
+    found = session.exec(query.order_by(desc(Comparison.id)).limit(1)).first()
+    return (found.champion_id, found.challenger_id) if found else None
+
+
 def lineage(session: Session, model: ModelVersion) -> Lineage:
     """Return the job and the dataset version that a model version was made by and from."""
     job = session.get(TrainingJob, model.job_id) if model.job_id is not None else None

@@ -1,0 +1,136 @@
+"""Scoring on screen: all models on one test part, one report in full, two models compared."""
+
+import streamlit as st
+from sqlmodel import Session
+
+from core import workflows
+from core.models import DatasetVersion
+from core.queries import models
+from ui import comparison, evaluation, score_charts
+from ui import format as fmt
+from ui.components import empty, go_to, perform, section, show
+from ui.i18n import t
+from ui.state import app
+
+
+def _choose_dataset(session: Session, target: str, key: str) -> DatasetVersion | None:
+    """Draw the choice of the dataset version whose test part is scored; None where there is none."""
+    found = models.datasets_of(session, target)
+    if not found:
+        with empty(t("Scoring needs a dataset version of this target.")):
+            go_to("training", t("Build one"), key=f"{key}_build", training_tab_next=t("Dataset versions"))
+        return None
+    last = models.scored_last(session, target)
+    return st.selectbox(
+        t("Dataset version"),
+        found,
+        index=next((i for i, version in enumerate(found) if version.id == last), 0),
+        key=f"{key}_{target}",
+        placeholder=fmt.DASH,
+        format_func=lambda v: t(
+            "{hash} · {n} to test on · {at}",
+            hash=fmt.short_hash(v.sha256),
+            n=fmt.number(sum((v.counts.get("test") or {}).values())),
+            at=fmt.moment(v.created_at),
+        ),
+        help=t("Models are scored on its test part, which no training has seen."),
+    )
+
+
+def evaluate(session: Session, target: str, rows: list[models.RegistryRow]) -> None:
+    """Draw the scores of all models on one test part, and one report in full."""
+    left, middle, right = st.columns([3, 3, 1], vertical_alignment="bottom")
+    with left:
+        dataset = _choose_dataset(session, target, "score_on")
+    if dataset is None:
+        return
+    with middle:
+        row = st.selectbox(
+            t("Model version"),
+            rows,
+            key=f"score_model_{target}",
+            placeholder=fmt.DASH,
+            format_func=lambda r: f"{r.model.name} · {fmt.word('stage', r.stage)}",
+        )
+    with right:
+        pressed = st.button(t("Evaluate"), type="primary", key="evaluate", width="stretch")
+    if pressed:
+        perform(
+            lambda: workflows.evaluate(app(), row.model.id, dataset.id, "test"),
+            working=t("Scoring the test part …"),
+            done=t("Evaluated."),
+        )
+    scores = models.scores(session, dataset.id or 0)
+    known = [each for each in rows if each.model.id in scores]
+    if len(known) > 1:
+        section(t("All on this test part"), t("Dot: accuracy. Line: interval. Tick: majority rate."))
+        measured = [
+            score_charts.Measured(
+                each.model.name,
+                run.metrics["accuracy"],
+                run.metrics.get("accuracy_interval"),
+                run.n,
+                run.metrics.get("majority"),
+                strong=each.model.id == row.model.id,
+            )
+            for each in known
+            for run in [scores[each.model.id]]
+        ]
+        show(score_charts.measured(measured, t("majority")), alt=t("Accuracy of each model version"))
+    run = scores.get(row.model.id)
+    if run is None:
+        st.caption(
+            t("{name} is not scored on this test part yet: press Evaluate.", name=fmt.plain(row.model.name))
+        )
+        return
+    section(row.model.name)
+    evaluation.report(run.metrics)
+
+
+def _place(ids: list[int | None], wanted: int | None) -> int:
+    return ids.index(wanted) if wanted in ids else 0
+
+
+def compare(session: Session, target: str, rows: list[models.RegistryRow]) -> None:
+    """Draw the choice of two model versions and their comparison."""
+    if len(rows) < 2:
+        with empty(t("A comparison needs two model versions: train one, or import predictions.")):
+            go_to("training", t("Train"), key="train_second", training_tab_next=t("Jobs"))
+        return
+    first, second, third, fourth = st.columns([3, 3, 3, 1], vertical_alignment="bottom")
+    with first:
+        dataset = _choose_dataset(session, target, "compare_on")
+    if dataset is None:
+        return
+    ids = [row.model.id for row in rows]
+    pair = models.compared_last(session, dataset.id or 0) or (ids[0], ids[1])
+    names = {
+        "format_func": lambda r: f"{r.model.name} · {fmt.word('stage', r.stage)}",
+        "placeholder": fmt.DASH,
+    }
+    with second:
+        champion = st.selectbox(
+            t("Champion"), rows, index=_place(ids, pair[0]), key=f"compare_champion_{target}", **names
+        )
+    others = [row for row in rows if row.model.id != champion.model.id]
+    with third:
+        challenger = st.selectbox(
+            t("Challenger"),
+            others,
+            index=_place([row.model.id for row in others], pair[1]),
+            key=f"compare_challenger_{target}",
+            **names,
+        )
+    with fourth:
+        pressed = st.button(t("Compare"), type="primary", key="compare_now", width="stretch")
+    if pressed:
+        perform(
+            lambda: workflows.compare(app(), champion.model.id, challenger.model.id, dataset.id, "test"),
+            working=t("Scoring both on the same articles …"),
+            done=t("Compared."),
+        )
+    found = models.newest_comparison(session, champion.model.id, challenger.model.id, dataset.id)
+    if found is None:
+        st.caption(t("These two are not compared on this test part yet: press Compare."))
+        return
+    comparison.report(found.report, champion.model.name, challenger.model.name)
