@@ -109,7 +109,7 @@ def _table(frame: pd.DataFrame) -> None:
     st.dataframe(
         shown,
         hide_index=True,
-        height=35 * (min(PAGE_SIZE, len(frame)) + 1) + 2,
+        height="content",
         on_select="rerun",
         selection_mode="single-row",
         key="articles",

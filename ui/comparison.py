@@ -18,7 +18,10 @@ def report(result: Mapping[str, Any], champion: str, challenger: str) -> None:
     """Draw the verdict card, the difference with its interval, and the paired table."""
     with st.container(border=True):
         st.markdown(f"{verdict_badge(result['verdict'])} **{sentence(result, t)}**")
-        st.caption(" · ".join(_evidence(result)))
+        if result["n"]:
+            st.caption(" · ".join(_evidence(result)))
+    if not result["n"]:
+        return
     left, right = st.columns([3, 2], gap="medium")
     with left:
         section(t("Accuracies"), t("On the same articles; the tick is the majority rate."))

@@ -14,6 +14,9 @@ from ui.i18n import t, tn
 
 def report(metrics: Mapping[str, Any]) -> None:
     """Draw the report of one evaluation."""
+    if not metrics["n"]:
+        st.caption(t("– Nothing to score: no article of this part was answered."))
+        return
     _headline(metrics)
     left, right = st.columns(2, gap="medium")
     with left:

@@ -134,7 +134,7 @@ def measured(rows: Sequence[Measured], majority: str) -> go.Figure:
         xaxis={"tickformat": ".0%", "range": [max(0.0, low - pad), min(1.02, high + pad)], "nticks": 6},
         yaxis={"visible": False, "range": [len(rows) - 0.5, -0.5]},
     )
-    texts = [f"{row.label} <b>{row.value:.1%}</b> n = {row.n:,}" for row in rows]
+    texts = [f"{row.label} <b>{100 * row.value:.1f} %</b> n = {row.n:,}" for row in rows]
     row_labels(figure, labels, texts, lift=18)
     return figure
 

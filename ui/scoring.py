@@ -39,7 +39,7 @@ def _choose_dataset(session: Session, target: str, key: str) -> DatasetVersion |
 
 def evaluate(session: Session, target: str, rows: list[models.RegistryRow]) -> None:
     """Draw the scores of all models on one test part, and one report in full."""
-    left, middle, right = st.columns([3, 3, 1], vertical_alignment="bottom")
+    left, middle, right = st.columns([3, 3, 1.4], vertical_alignment="bottom")
     with left:
         dataset = _choose_dataset(session, target, "score_on")
     if dataset is None:
@@ -97,7 +97,7 @@ def compare(session: Session, target: str, rows: list[models.RegistryRow]) -> No
         with empty(t("A comparison needs two model versions: train one, or import predictions.")):
             go_to("training", t("Train"), key="train_second", training_tab_next=t("Jobs"))
         return
-    first, second, third, fourth = st.columns([3, 3, 3, 1], vertical_alignment="bottom")
+    first, second, third, fourth = st.columns([3, 3, 3, 1.6], vertical_alignment="bottom")
     with first:
         dataset = _choose_dataset(session, target, "compare_on")
     if dataset is None:

@@ -23,7 +23,7 @@ def champions_so_far(ledger: Iterable[tuple[str, int | None]]) -> list[int]:
     line: list[int] = []
     for action, model_id in ledger:
         if action == "rollback":
-            line.pop()
+            del line[-1:]
         elif model_id is not None:
             line.append(model_id)
     return line

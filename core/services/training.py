@@ -99,7 +99,7 @@ def launch_next(
     job = _claim_next(session, now)
     if job is None:
         return None
-    folder = job_folder(job_dir, job)
+    folder = job_folder(job_dir, job.id)
     try:
         spec = training_spec(session, job.dataset_id, job.config)
         session.rollback()
@@ -113,9 +113,9 @@ def launch_next(
     return job
 
 
-def job_folder(job_dir: Path, job: TrainingJob) -> Path:
+def job_folder(job_dir: Path, job_id: int | None) -> Path:
     """Return the folder in which a job works: a name from the database, never from a user."""
-    return job_dir / f"job-{job.id:06d}"
+    return job_dir / f"job-{job_id:06d}"
 
 
 def _claim_next(session: Session, now: datetime) -> TrainingJob | None:
@@ -148,14 +148,14 @@ def poll_jobs(
         if job.handle is None:
             _give_up_lost_launch(session, job, now)
         else:
-            folder = job_folder(job_dir, job)
+            folder = job_folder(job_dir, job.id)
             trainer = trainers[job.provider]
             if job.cancel_requested:
                 trainer.cancel(job.handle, folder)
             _record(session, job, trainer.poll(job.handle, folder), artefact_dir=artefact_dir, now=now)
         if job.status not in ACTIVE_JOB_STATUSES:
             ended.append(job)
-            shutil.rmtree(job_folder(job_dir, job), ignore_errors=True)
+            shutil.rmtree(job_folder(job_dir, job.id), ignore_errors=True)
     return ended
 
 

@@ -1,5 +1,6 @@
 """Bringing data in, and keeping what follows from it up to date."""
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -13,9 +14,10 @@ from core.db import writing
 from core.domain.records import FileReport, FileStatus, ParentImport
 from core.domain.types import Sentiment
 from core.errors import InputRejected, NewstuneError
-from core.services import demo, imports, ingest, labels, outcomes, quality
+from core.services import demo, imports, ingest, labels, outcomes, quality, training
 from core.sources.ai_news_trader import read_parent_folder
 from core.sources.archive import read_file
+from core.sources.demo import generate
 from core.sources.market_csv import read_market
 from core.sources.tabular import parse_mapping, read_labelled
 
@@ -208,17 +210,23 @@ def _then_reasons(app: App, change: Callable[[Session], object]) -> None:
 # --- demo --------------------------------------------------------------------------------------------
 
 
-def load_demo(app: App) -> dict[str, Any]:
-    """Load the demo data into an empty database and return its counts."""
+def load_demo(app: App) -> dict[str, int]:
+    """Load the demo data into an empty database and return how many rows of each kind went in."""
+    data = generate(app.calendar, now=app.now())
     with writing(app.engine) as session:
-        counts = demo.load_demo(session, app.calendar, now=app.now())
+        counts = demo.load_demo(session, data, now=app.now())
     refresh(app)
     return counts
 
 
-def remove_demo(app: App) -> dict[str, Any]:
-    """Remove everything that came from the demo data and return what went."""
+def remove_demo(app: App) -> dict[str, int]:
+    """Remove everything that came from the demo data, files included, and return the rows that went."""
     with writing(app.engine) as session:
+        leftovers = demo.demo_leftovers(session)
         counts = demo.remove_demo(session)
+    for name in leftovers.artefacts:
+        (app.settings.artefact_dir / name).unlink(missing_ok=True)
+    for job_id in leftovers.job_ids:
+        shutil.rmtree(training.job_folder(app.settings.job_dir, job_id), ignore_errors=True)
     refresh(app)
     return counts
