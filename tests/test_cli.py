@@ -71,7 +71,7 @@ def test_the_whole_loop_from_a_table_to_an_answer(done, table, tmp_path):
     assert (dataset["target"], sum(dataset["counts"]["train"].values()) > 150) == ("sentiment", True)
     manifest = done("dataset", "export", dataset["id"], "--out", tmp_path / "out")
     assert (tmp_path / "out" / "manifest.json").is_file()
-    assert manifest["dataset"]["sha256"] == dataset["sha256"] if "dataset" in manifest else True
+    assert manifest["dataset_sha256"] == dataset["sha256"]
 
     model = done("train", "--provider", "local", "--dataset", dataset["id"])["model_id"]
     report = done("evaluate", "--model", model, "--dataset", dataset["id"], "--split", "test")

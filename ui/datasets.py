@@ -11,8 +11,8 @@ from core import workflows
 from core.domain.dataset import WARNING_SENTENCES
 from core.domain.types import Balance, Split, SplitMethod, Strategy, Target
 from core.errors import NewstuneError
-from core.models import DatasetVersion
 from core.queries import training
+from core.queries.training import DatasetVersion
 from ui import charts
 from ui import format as fmt
 from ui.components import class_words, perform, section, show, sorry
@@ -188,7 +188,7 @@ def _days(session: Session, version: DatasetVersion) -> None:
         {name: charts.SPLIT_COLOURS[part] for part, name in names.items()},
         t("samples"),
     )
-    spans = "; ".join(
+    spans = " · ".join(
         f"{name} {table.index[table[part] > 0].min()}{fmt.DASH}{table.index[table[part] > 0].max()}"
         for part, name in names.items()
     )

@@ -7,9 +7,10 @@ from sqlmodel import Session
 from core import workflows
 from core.domain.types import RunStatus
 from core.errors import NewstuneError
-from core.models import ImportRun
 from core.queries import articles
+from core.queries.articles import ImportRun
 from ui import format as fmt
+from ui import words
 from ui.components import perform, section, sorry
 from ui.i18n import mark, t, tn
 from ui.state import app, flash, reading
@@ -164,7 +165,7 @@ def _running() -> None:
     for run in running:
         with st.container(border=True):
             st.markdown(f":blue-badge[{t('Running')}] **{fmt.plain(run.name)}**")
-            st.progress(0.0, text=f"{fmt.plain(t(run.step or 'Reading'))} · {_counted(run)}")
+            st.progress(0.0, text=f"{fmt.plain(words.told(run.step or 'Reading'))} · {_counted(run)}")
 
 
 def _counted(run: ImportRun) -> str:

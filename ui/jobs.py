@@ -8,6 +8,7 @@ import streamlit as st
 from core import workflows
 from core.queries.training import JobCard, active_jobs, job_history, job_seconds
 from ui import format as fmt
+from ui import words
 from ui.components import job_badge, perform
 from ui.i18n import t
 from ui.state import app, reading
@@ -48,7 +49,7 @@ def _running_card(card: JobCard, *, detailed: bool) -> None:
             job.progress,
             text=t(
                 "{step} · {elapsed} of about {expected}",
-                step=fmt.plain(t(job.message or "Waiting")),
+                step=fmt.plain(words.told(job.message)) or t("Waiting"),
                 elapsed=elapsed,
                 expected=expected,
             ),
@@ -77,7 +78,7 @@ def _name(card: JobCard) -> str:
 
 def _events(card: JobCard) -> None:
     for event in card.events[-6:]:
-        st.text(f"{fmt.seoul(event.at):%H:%M:%S}  {t(event.message)}")
+        st.text(f"{fmt.seoul(event.at):%H:%M:%S}  {words.told(event.message)}")
 
 
 def history() -> None:

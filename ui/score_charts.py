@@ -6,7 +6,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from ui.charts import ACCENT, QUIET, ROW, RULE, house_figure, row_labels
+from ui.charts import ACCENT, QUIET, ROW, RULE, house_figure, row_labels, vertical
 
 BASELINE = "#C29A2B"
 
@@ -45,18 +45,24 @@ def confusion(
         customdata=counts,
         hovertemplate=f"{gold} %{{y}} · {predicted} %{{x}}: %{{customdata}} (%{{z:.0%}})<extra></extra>",
     )
-    figure = house_figure(
+    cells = [
+        {
+            "x": names[x],
+            "y": names[y],
+            "text": f"<b>{n:,}</b><br>{100 * shares[y][x]:.0f} %",
+            "showarrow": False,
+        }
+        for y, row in enumerate(counts)
+        for x, n in enumerate(row)
+    ]
+    return house_figure(
         [heat],
         270,
         margin={"l": 0, "r": 4, "t": 4, "b": 4},
         xaxis={"side": "top", "title": {"text": predicted}},
         yaxis={"autorange": "reversed", "title": {"text": gold}},
+        annotations=cells,
     )
-    for y, row in enumerate(counts):
-        for x, n in enumerate(row):
-            text = f"<b>{n:,}</b><br>{shares[y][x]:.0%}"
-            figure.add_annotation(x=names[x], y=names[y], text=text, showarrow=False)
-    return figure
 
 
 def calibration(bins: Sequence[Mapping[str, Any]], confidence: str, right: str) -> go.Figure:
@@ -127,16 +133,15 @@ def measured(rows: Sequence[Measured], majority: str) -> go.Figure:
         hovertemplate=f"%{{y}} · {majority}: %{{x:.1%}}<extra></extra>",
     )
     pad = max(0.06, 0.15 * (high - low))
-    figure = house_figure(
+    texts = [f"{row.label} <b>{100 * row.value:.1f} %</b> n = {row.n:,}" for row in rows]
+    return house_figure(
         [*whiskers, dots, baselines],
         44 + ROW * len(rows),
         margin={"l": 0, "r": 12, "t": 20, "b": 4},
         xaxis={"tickformat": ".0%", "range": [max(0.0, low - pad), min(1.02, high + pad)], "nticks": 6},
         yaxis={"visible": False, "range": [len(rows) - 0.5, -0.5]},
+        annotations=row_labels(labels, texts, lift=18),
     )
-    texts = [f"{row.label} <b>{100 * row.value:.1f} %</b> n = {row.n:,}" for row in rows]
-    row_labels(figure, labels, texts, lift=18)
-    return figure
 
 
 def difference(
@@ -165,13 +170,11 @@ def difference(
             hovertemplate=f"%{{x:+.1f}} {unit}<extra></extra>",
         )
     )
-    figure = house_figure(
+    band = {"type": "rect", "x0": -100 * margin, "x1": 100 * margin, "y0": 0, "y1": 1, "yref": "paper"}
+    return house_figure(
         traces,
         150,
-        margin={"l": 0, "r": 8, "t": 8, "b": 4},
         xaxis={"range": [-100 * reach, 100 * reach], "title": {"text": unit}, "nticks": 7},
         yaxis={"visible": False, "range": [-0.8, 0.9]},
+        shapes=[band | {"fillcolor": QUIET, "line": {"width": 0}, "layer": "below"}, vertical(0)],
     )
-    figure.add_vrect(x0=-100 * margin, x1=100 * margin, fillcolor=QUIET, line_width=0, layer="below")
-    figure.add_vline(x=0, line={"color": RULE, "width": 1.5})
-    return figure

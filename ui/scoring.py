@@ -4,8 +4,8 @@ import streamlit as st
 from sqlmodel import Session
 
 from core import workflows
-from core.models import DatasetVersion
 from core.queries import models
+from core.queries.training import DatasetVersion
 from ui import comparison, evaluation, score_charts
 from ui import format as fmt
 from ui.components import empty, go_to, perform, section, show

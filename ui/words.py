@@ -1,5 +1,6 @@
 """Sentences made of codes and numbers, in the reader's language."""
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -25,6 +26,27 @@ _STEPS = {
 JOBS = {"outcomes due": mark("Settle outcomes that are due"), "training poll": mark("Follow training jobs")}
 
 
+#: what trainers and imports say while they work: pattern, and the sentence with its numbers in order
+_TOLD = (
+    (r"starting", mark("starting")),
+    (r"Reading", mark("Reading")),
+    (r"Storing", mark("Storing")),
+    (r"Working out outcomes", mark("Working out outcomes")),
+    (r"Looking for duplicates and missing labels", mark("Looking for duplicates and missing labels")),
+    (r"rows read: (.+)", mark("rows read: {0}")),
+    (r"artefact written", mark("artefact written")),
+    (r"features built: (.+)", mark("features built: {0}")),
+    (r"logistic regression fitted", mark("logistic regression fitted")),
+    (r"support-vector machine fitted and calibrated", mark("support-vector machine fitted and calibrated")),
+    (
+        r"a class has fewer than (\d+) rows: logistic regression alone",
+        mark("a class has fewer than {0} rows: logistic regression alone"),
+    ),
+    (
+        r"validation: accuracy ([\d.]+), macro-F1 ([\d.]+) \(n=(\d+)\)",
+        mark("validation: accuracy {0}, macro-F1 {1} (n = {2})"),
+    ),
+)
 _TABLES = {
     "article": mark("Articles"),
     "prediction": mark("Predictions"),
@@ -52,6 +74,15 @@ _SOURCES = {
     "parent": mark("AI News Trader"),
     "demo": mark("Demo"),
 }
+
+
+def told(message: str) -> str:
+    """Return what a trainer or an import says of its work, in the reader's language where we know it."""
+    for pattern, sentence in _TOLD:
+        found = re.fullmatch(pattern, message)
+        if found:
+            return t(sentence).format(*found.groups())
+    return message
 
 
 def table(name: str) -> str:

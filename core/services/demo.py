@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Delete, delete, exists, or_, tuple_, update
+from sqlalchemy import Delete, delete, or_, tuple_, update
 from sqlalchemy import select as sa_select
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, SQLModel, col, select
@@ -142,6 +142,7 @@ def _article_row(article: ArticleRecord, run_id: int | None) -> dict[str, Any]:
 
 # What is of the demo: its articles, datasets with any of them, what was trained on these, and its model.
 _ARTICLES = select(Article.id).where(Article.origin == Origin.DEMO)
+_DAYS = sa_select(col(Article.file_date), col(Article.family)).where(col(Article.origin) == Origin.DEMO)
 _DATASETS = select(DatasetItem.dataset_id).where(col(DatasetItem.article_id).in_(_ARTICLES))
 _JOBS = select(TrainingJob.id).where(col(TrainingJob.dataset_id).in_(_DATASETS))
 _RUNS = select(ImportRun.id).where(ImportRun.kind == IMPORT_KIND)
@@ -174,7 +175,7 @@ def remove_demo(session: Session) -> dict[str, int]:
     A dataset version with a single demo article is built on the demo, and so are its models. Anything
     else stays: real news, labels, models and their promotions. Where a demo model is champion, the
     champion before it returns, if a real one was promoted. Outcomes, day scores and reasons of real
-    articles may have leant on demo rows: refresh them afterwards.
+    articles may have leant on demo rows (and scores of days that both share go): refresh them afterwards.
 
     Raises
     ------
@@ -226,22 +227,11 @@ def _deletions(
         (DatasetVersion, col(DatasetVersion.id).in_(datasets)),
         (HumanLabel, col(HumanLabel.article_id).in_(_ARTICLES)),
         (Outcome, col(Outcome.article_id).in_(_ARTICLES)),
-        (DayScore, _scores_of_demo_alone()),
+        (DayScore, tuple_(col(DayScore.file_date), col(DayScore.family)).in_(_DAYS)),
         (Article, col(Article.origin) == Origin.DEMO),
         (MarketDay, col(MarketDay.source) == MarketSource.DEMO),
         (ImportRun, col(ImportRun.id).in_(_RUNS)),
     ]
-
-
-def _scores_of_demo_alone() -> ColumnElement[bool]:
-    """Return the condition for day scores that rest on no real article."""
-    days = sa_select(col(Article.file_date), col(Article.family)).where(col(Article.origin) == Origin.DEMO)
-    real = exists().where(
-        col(Article.origin) != Origin.DEMO,
-        col(Article.file_date) == col(DayScore.file_date),
-        col(Article.family) == col(DayScore.family),
-    )
-    return tuple_(col(DayScore.file_date), col(DayScore.family)).in_(days) & ~real
 
 
 def _take_back_promotions(session: Session, models: list[int]) -> None:

@@ -86,17 +86,18 @@ def krx_sessions(start: date, end: date) -> SessionTable:
     The first call of a process takes some seconds, every later one, with whatever bounds, almost nothing.
     Dates outside 1999 to 2050 are not covered.
     """
-    table = _all_sessions()
+    table = all_sessions()
     inside = (table.dates >= np.datetime64(start)) & (table.dates <= np.datetime64(end))
     return SessionTable(table.dates[inside], table.opens[inside], table.closes[inside])
 
 
 @cache
-def _all_sessions() -> SessionTable:
-    return apply_overrides(_library_sessions(FIRST_DAY, LAST_DAY), OVERRIDES)
+def all_sessions() -> SessionTable:
+    """Return every session that the corrected calendar covers; the slow part, done once."""
+    return apply_overrides(library_sessions(FIRST_DAY, LAST_DAY), OVERRIDES)
 
 
-def _library_sessions(start: date, end: date) -> SessionTable:
+def library_sessions(start: date, end: date) -> SessionTable:
     """Return the library's own view of XKRX between two dates."""
     import exchange_calendars  # noqa: PLC0415 - takes most of a second
 

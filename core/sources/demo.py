@@ -78,7 +78,8 @@ def generate(calendar: SessionTable, *, now: datetime, seed: int = 7) -> DemoDat
             "Use a calendar that reaches back half a year",
         )
     closes = walk(_rng(seed, 0), sessions, now)
-    stories = _stories(seed, calendar, closes, _times(_rng(seed, 1), sessions[1:], now))
+    running = [s for s in [calendar.session(closed)] if s is not None and s.opens_at <= now]
+    stories = _stories(seed, calendar, closes, _times(_rng(seed, 1), [*sessions[1:], *running], now))
     labels = _labels(seed, stories, now)
     twice = {
         story.article.key: _again(story, now, n) for n, story in enumerate(stories[5::80][:SCRAPED_TWICE])

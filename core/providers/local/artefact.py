@@ -5,13 +5,15 @@ from collections import OrderedDict
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
+from typing import Any
 from zipfile import ZIP_DEFLATED, BadZipFile
 
 import skops.io
+from sklearn.feature_extraction.text import TfidfVectorizer
 from skops.io.exceptions import UntrustedTypesFoundException
 
 from core.errors import ProviderFailed
-from core.providers.local.pipeline import LocalModel
+from core.providers.local.pipeline import Hyperparameters, LocalModel, build_views
 
 FORMAT = "newstune-local/1"
 
@@ -33,13 +35,27 @@ def dump(model: LocalModel, path: Path) -> str:
     content = {
         "format": FORMAT,
         "classes": list(model.classes),
-        "features": model.features,
+        "views": [_view_content(view) for view in model.views],
         "logistic": list(model.logistic),
         "svm": model.svm,
     }
     data: bytes = skops.io.dumps(content, compression=ZIP_DEFLATED, compresslevel=6)
     write_atomically(path, data)
     return sha256(data).hexdigest()
+
+
+def _view_content(view: TfidfVectorizer) -> dict[str, Any]:
+    # One string of terms: skops would write a dictionary's every number as a file of its own, for minutes.
+    # Terms hold no line break, since the texts were normalised.
+    return {"terms": "\n".join(view.get_feature_names_out()), "idf": view.idf_}
+
+
+def _model(content: dict[str, Any]) -> LocalModel:
+    terms = [view["terms"].split("\n") for view in content["views"]]
+    views = build_views(Hyperparameters(), (terms[0], terms[1]))
+    for view, stored in zip(views, content["views"], strict=True):
+        view.idf_ = stored["idf"]
+    return LocalModel(tuple(content["classes"]), views, tuple(content["logistic"]), content["svm"])
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -98,9 +114,7 @@ def _parse(data: bytes, name: str) -> LocalModel:
         content = skops.io.loads(data, trusted=TRUSTED)
         if content["format"] != FORMAT:
             raise ProviderFailed("local", f"the artefact {name} has an unknown format", _RETRAIN)
-        return LocalModel(
-            tuple(content["classes"]), content["features"], tuple(content["logistic"]), content["svm"]
-        )
+        return _model(content)
     except UntrustedTypesFoundException as error:
         raise ProviderFailed(
             "local", f"the artefact {name} holds types that are not allowed", _RETRAIN

@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 MAX_KEYWORDS = 5
 
 #: A word worth showing: two letters at least, since "0%" or a lone syllable tells a reader nothing.
-_WORD = re.compile(r"[^\W_](?:[\w&.·'-]*[^\W_])?")
+_WORD = re.compile(r"[^\W_](?:[\w&.-]*[^\W_])?")
 _LETTERS = re.compile(r"[^\W\d_].*[^\W\d_]")
 _WORTH = 0.2  # of the strongest word's contribution; weaker ones are noise beside it
 
@@ -33,7 +33,7 @@ class Explainer:
     """
 
     def __init__(self, model: LocalModel) -> None:
-        (_, words), (_, characters) = model.features.transformer_list
+        words, characters = model.views
         weights = model.coefficients()
         self._views = (words, characters)
         self._idf = np.concatenate([words.idf_, characters.idf_])

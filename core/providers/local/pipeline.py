@@ -14,12 +14,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, hstack
 from scipy.special import expit
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import FeatureUnion
 from sklearn.svm import LinearSVC
 
 from core.domain.text import normalise
@@ -78,19 +77,20 @@ class Hyperparameters:
 
 @dataclass(frozen=True)
 class LocalModel:
-    """A fitted model: features, one logistic regression a class, and the calibrated SVM if there is one.
+    """A fitted model: words and characters, a logistic regression a class, the calibrated SVM or None.
 
     `classes` gives the order of every array's columns.
     """
 
     classes: tuple[str, ...]
-    features: FeatureUnion
+    views: tuple[TfidfVectorizer, TfidfVectorizer]
     logistic: tuple[LogisticRegression, ...]
     svm: CalibratedClassifierCV | None
 
     def matrix(self, texts: Sequence[NewsText]) -> csr_matrix:
         """Return the features of `texts`, shape (n, number of features), each half of unit length."""
-        return csr_matrix(self.features.transform([prepare(text) for text in texts]))
+        prepared = [prepare(text) for text in texts]
+        return csr_matrix(hstack([view.transform(prepared) for view in self.views]))
 
     def probabilities(self, matrix: csr_matrix) -> Floats:
         """Return calibrated probabilities, shape (n, number of classes), rows summing to 1."""
@@ -138,24 +138,30 @@ def problem(labels: Sequence[str]) -> str | None:
     return None
 
 
-def build_features(settings: Hyperparameters) -> FeatureUnion:
-    """Return the unfitted features: words 1-2 and characters within words 1-4, presence times idf."""
+def build_views(
+    settings: Hyperparameters, vocabularies: tuple[list[str] | None, list[str] | None] = (None, None)
+) -> tuple[TfidfVectorizer, TfidfVectorizer]:
+    """Return the two halves of the features: words 1-2 and characters within words 1-4, presence x idf.
+
+    They are to be fitted, unless `vocabularies` gives their terms in the order of their columns.
+    """
+    common = {"binary": True, "lowercase": False}
     words = TfidfVectorizer(
         token_pattern=r"(?u)\b\w+\b",  # noqa: S106 - a pattern of words, no secret
         ngram_range=(1, 2),
-        binary=True,
-        lowercase=False,
         max_features=settings.max_words,
+        vocabulary=vocabularies[0],
+        **common,
     )
     characters = TfidfVectorizer(
         analyzer="char_wb",
         ngram_range=(1, 4),
         min_df=2,
-        binary=True,
-        lowercase=False,
         max_features=settings.max_characters,
+        vocabulary=vocabularies[1],
+        **common,
     )
-    return FeatureUnion([("words", words), ("characters", characters)])
+    return words, characters
 
 
 def fit(
@@ -187,23 +193,23 @@ def fit(
     if reason := problem(labels.tolist()):
         raise Refused(reason.removesuffix("."), "Label more articles, or choose another dataset version")
     weights = np.array([row.weight for row in rows], dtype=float)
-    features = build_features(settings)
-    matrix = _fitted(features, [prepare(row.text) for row in rows])
+    views = build_views(settings)
+    matrix = _fitted(views, [prepare(row.text) for row in rows])
     say(0.4, f"features built: {matrix.shape[1]:,}", {"features": matrix.shape[1]})
     classes = tuple(sorted(set(labels.tolist())))
     logistic = tuple(_logistic(matrix, labels == name, weights, settings, seed) for name in classes)
     say(0.6, "logistic regression fitted", {"classes": list(classes)})
     if min(Counter(labels.tolist()).values()) < FOLDS:
         say(0.9, f"a class has fewer than {FOLDS} rows: logistic regression alone", {})
-        return LocalModel(classes, features, logistic, None)
+        return LocalModel(classes, views, logistic, None)
     svm = _svm(matrix, labels, weights, settings, seed)
     say(0.9, "support-vector machine fitted and calibrated", {"folds": FOLDS})
-    return LocalModel(classes, features, logistic, svm)
+    return LocalModel(classes, views, logistic, svm)
 
 
-def _fitted(features: FeatureUnion, texts: list[str]) -> csr_matrix:
+def _fitted(views: tuple[TfidfVectorizer, TfidfVectorizer], texts: list[str]) -> csr_matrix:
     try:
-        return csr_matrix(features.fit_transform(texts))
+        return csr_matrix(hstack([view.fit_transform(texts) for view in views]))
     except ValueError as error:  # scikit-learn's only complaint here: no term is left
         raise Refused(
             "The training texts have no words in common to learn from", "Check the title column of the data"

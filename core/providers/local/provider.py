@@ -23,8 +23,8 @@ from core.providers.base import (
     NewsText,
     Predictor,
     Preflight,
-    Trainer,
     TrainedModel,
+    Trainer,
     TrainerEvent,
     TrainingSpec,
 )
@@ -32,10 +32,9 @@ from core.providers.local import artefact, explain, pipeline
 from core.providers.local.worker import ARTEFACT, CANCELLED, LOCK, LOG, RESULT, SPEC, STATUS, write_json
 
 _ROOT = Path(__file__).resolve().parents[3]
-_ONE_THREAD = {
-    name: "1"
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-}
+_ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
+)
 _AGAIN = "Start the training again; if it repeats, the job's log has the details"
 
 
@@ -144,22 +143,16 @@ class LocalProvider:
 
     def __init__(self) -> None:
         self.trainer: Trainer | None = LocalTrainer()
-        self._predictors: dict[str, LocalPredictor] = {}
 
     def load(self, model: ModelRef) -> Predictor:
-        """Return the predictor of a model version, from memory where it was loaded before.
+        """Return the predictor of a model version; the model behind it is loaded once a process.
 
         Raises
         ------
         ProviderFailed
             When its artefact is missing, altered, or not a model.
         """
-        return predictor(model.artefact, model.sha256)
-
-
-def predictor(path: Path | None, sha256: str | None) -> LocalPredictor:
-    """Return a predictor for the artefact in `path`; the model behind it is loaded once a process."""
-    return LocalPredictor(artefact.load(path, sha256))
+        return LocalPredictor(artefact.load(model.artefact, model.sha256))
 
 
 def spec_content(spec: TrainingSpec) -> dict[str, Any]:

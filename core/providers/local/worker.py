@@ -48,7 +48,7 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Replace `path` by `content` as JSON, whole or not at all."""
     from core.providers.local.artefact import write_atomically  # noqa: PLC0415 - see `main`
 
-    write_atomically(path, json.dumps(content, ensure_ascii=False).encode())
+    write_atomically(path, json.dumps(content).encode())
 
 
 def train(folder: Path) -> dict[str, Any]:
