@@ -18,7 +18,7 @@ def scheduler(session: Session) -> None:
     state = app().scheduler_state()
     section(t("Scheduler"), t("One process leads; others stand by and take over when it ends."))
     colour = {"leader": "green", "standby": "blue"}.get(state["role"], "orange")
-    since = f" · {t('since {at}', at=fmt.moment(state['since']))}" if state["since"] else ""
+    since = t(" · since {at}", at=fmt.moment(state["since"])) if state["since"] else ""
     st.markdown(f":{colour}-badge[{fmt.word('role', state['role'])}]{since}")
     last = operations.last_runs(session)
     for name in words.JOBS:

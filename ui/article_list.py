@@ -190,10 +190,13 @@ def _facts(found: articles.ArticleDetail) -> list[tuple[str, str]]:
         return [*rows, (t("Market"), t("not computed"))]
     rows.append((t("Session"), fmt.day(outcome.session)))
     if outcome.direction:
-        partial = f" · {t('partial')}" if outcome.partial else ""
-        intraday = f" · {t('intraday')}" if outcome.intraday else ""
+        notes = [
+            note
+            for note, holds in ((t("partial"), outcome.partial), (t("intraday"), outcome.intraday))
+            if holds
+        ]
         word = fmt.word("sentiment", outcome.direction)
-        rows.append((t("Market"), f"{word} {fmt.signed_pct(outcome.return_pct)}{partial}{intraday}"))
+        rows.append((t("Market"), " · ".join([f"{word} {fmt.signed_pct(outcome.return_pct)}", *notes])))
     elif outcome.void_reason:
         rows.append((t("Market"), fmt.word("void_reason", outcome.void_reason)))
     else:
@@ -213,7 +216,7 @@ def _predictions(found: articles.ArticleDetail) -> None:
 
 def _decide(found: articles.ArticleDetail) -> None:
     article = found.article
-    st.markdown(f"**{t('Your label')}**")
+    st.markdown(t("**Your label**"))
     with st.container(horizontal=True):
         for code in fmt.SENTIMENTS:
             if st.button(fmt.word("sentiment", code), key=f"label_{code}"):

@@ -10,7 +10,7 @@ from core.domain.compare import sentence
 from ui import format as fmt
 from ui import score_charts
 from ui.components import section, show, verdict_badge
-from ui.i18n import t
+from ui.i18n import t, tn
 from ui.state import app
 
 
@@ -67,7 +67,7 @@ def _evidence(result: Mapping[str, Any]) -> list[str]:
         t("majority {rate}", rate=fmt.share(result.get("majority"))),
     ]
     if result.get("market_days"):
-        found.append(t("{n} market days", n=result["market_days"]))
+        found.append(tn("{n} market day", "{n} market days", result["market_days"]))
     coverage = result.get("coverage") or {}
     if coverage.get("asked") != coverage.get("both_answered"):
         found.append(t("both answered {n} of {asked}", n=coverage["both_answered"], asked=coverage["asked"]))

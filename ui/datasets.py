@@ -113,7 +113,8 @@ def sentence(warning: Mapping[str, Any]) -> str:
     for name, vocabulary in (("split", "split"), ("label", "sentiment")):
         if name in values:
             values[name] = fmt.word(vocabulary, values[name])
-    return t(WARNING_SENTENCES[warning["code"]], **values)
+    template = WARNING_SENTENCES[warning["code"]]
+    return t(template, **values)
 
 
 def versions(session: Session) -> None:

@@ -11,7 +11,7 @@ from core.queries import articles
 from core.queries.articles import ImportRun
 from ui import format as fmt
 from ui import words
-from ui.components import perform, section, sorry
+from ui.components import job_badge, perform, section, sorry
 from ui.i18n import mark, t, tn
 from ui.state import app, flash, reading
 
@@ -164,7 +164,7 @@ def _running() -> None:
         st.rerun()
     for run in running:
         with st.container(border=True):
-            st.markdown(f":blue-badge[{t('Running')}] **{fmt.plain(run.name)}**")
+            st.markdown(f"{job_badge(run.status)} **{fmt.plain(run.name)}**")
             st.progress(0.0, text=f"{fmt.plain(words.told(run.step or 'Reading'))} · {_counted(run)}")
 
 

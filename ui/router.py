@@ -58,7 +58,8 @@ def _demo_banner() -> None:
         if not has_demo(session):
             return
     text = t("Generated data: these figures say nothing about real accuracy.")
-    badge = f":orange-badge[:material/science: {t('DEMO')}]"
+    word = t("DEMO")
+    badge = f":orange-badge[:material/science: {word}]"
     if notice(f"{badge} {text}", "remove_demo", t("Remove demo data"), ":material/delete:"):
         perform(
             lambda: workflows.remove_demo(app()),

@@ -134,6 +134,7 @@ _OWN = (
     .correlate(Article)
     .scalar_subquery()
 )
+_DAYS_THAT_PASS = select(func.count()).where(col(DayScore.accuracy) >= bindparam("gate"))
 _PLAN_STRICT = (
     select(func.count())
     .select_from(DayScore)
@@ -145,8 +146,8 @@ _PLAN_STRICT = (
     .join(Prediction, col(Prediction.id) == _OWN)
     .where(
         col(DayScore.accuracy) >= bindparam("gate"),
-        # Kept out of reach of the indexes on reason and state: the few days that pass lead the way.
-        func.coalesce(Article.reason, "") == "",
+        col(Article.reason).is_(None),
+        # Out of reach of the index on the state, or every matured outcome would be looked at first.
         func.coalesce(Outcome.state, "") == OutcomeState.MATURED,
         col(Outcome.direction) == col(Prediction.sentiment),
     )
@@ -159,7 +160,11 @@ def plan_strict(session: Session, policy: Policy) -> int:
     Of the samples with a market label: those whose own prediction (the one they were imported with)
     agreed with the outcome, and whose day reached the gate by the parent's accuracy.
     """
-    return int(session.execute(_PLAN_STRICT, {"gate": policy.day_accuracy_gate}).scalar_one())
+    gate = {"gate": policy.day_accuracy_gate}
+    # Usually no day passes, and the join need not be made.
+    if not session.execute(_DAYS_THAT_PASS, gate).scalar_one():
+        return 0
+    return int(session.execute(_PLAN_STRICT, gate).scalar_one())
 
 
 def market_days(session: Session, policy: Policy) -> dict[str, int]:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import insert, update
+from sqlalchemy import exists, insert, update
 from sqlmodel import Session, col, func, select
 
 from core.domain.index import DayActual, day_actual, day_score, explain
@@ -114,6 +114,15 @@ def _market_book(session: Session, policy: Policy) -> MarketBook:
         for day, name, source, close, percent, collected_at in rows
     )
     return MarketBook(records, stock_limit_pct=policy.stock_limit_pct)
+
+
+def has_due(session: Session, *, now: datetime) -> bool:
+    """Tell whether an article has no outcome yet, or one that is pending though its close is past."""
+    undecided = select(col(Article.id)).where(~exists().where(col(Outcome.article_id) == col(Article.id)))
+    closed = select(col(Outcome.article_id)).where(
+        col(Outcome.state) == OutcomeState.PENDING, col(Outcome.closes_at) <= now
+    )
+    return any(session.execute(query.limit(1)).first() is not None for query in (undecided, closed))
 
 
 def refresh_day_scores(

@@ -12,7 +12,7 @@ from core.bootstrap import App
 from core.db import reading, writing
 from core.domain.types import RunStatus
 from core.models import ImportRun, JobRun
-from core.services import registry, training
+from core.services import outcomes, registry, training
 from core.workflows.data import refresh
 from core.workflows.training import poll_training
 
@@ -21,8 +21,12 @@ log = logging.getLogger(__name__)
 
 def settle_outcomes(app: App) -> str:
     """Mature the outcomes whose close is known now; say what changed, or nothing."""
-    changed = {name: n for name, n in refresh(app).items() if n}
-    return ", ".join(f"{name} {n}" for name, n in changed.items())
+    with reading(app.engine) as session:
+        if not outcomes.has_due(session, now=app.now()):
+            return ""
+    counts = refresh(app)
+    changed = {name: counts[name] for name in ("outcomes_new", "outcomes_changed", "reasons_changed")}
+    return ", ".join(f"{name.replace('_', ' ')}: {n}" for name, n in changed.items() if n)
 
 
 def follow_training(app: App) -> str:
