@@ -1,13 +1,11 @@
-"""What runs when, and which process runs it.
+"""Which process runs the scheduled jobs, and when.
 
-Jobs are declared in code and kept in memory; each asks the database what is due, so a crash loses
+The jobs (`workflows.JOBS`) are kept in memory; each asks the database what is due, so a crash loses
 nothing and a run too many does nothing. Of all processes on one database, the holder of the lock file
 runs the jobs; the others stand by and take over within a second of its end, even by ``kill -9``.
 """
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -20,36 +18,6 @@ from core.bootstrap import App
 log = logging.getLogger(__name__)
 #: Seconds between a standby's attempts to become leader.
 STANDBY_INTERVAL_S = 1
-
-
-@dataclass(frozen=True)
-class Job:
-    """Something that runs by itself.
-
-    Parameters
-    ----------
-    name : str
-        Its name in the history and on the Operations page.
-    run : callable
-        Takes the application, returns what it did in a few words, or "" when nothing was due.
-    every_s : int
-        Seconds between runs.
-    """
-
-    name: str
-    run: Callable[[App], str]
-    every_s: int
-
-
-JOBS = (
-    Job("outcomes due", workflows.settle_outcomes, every_s=600),
-    Job("training poll", workflows.follow_training, every_s=3),
-)
-
-
-def run_job(app: App, job: Job) -> str:
-    """Run one job now and keep its history; a failing job is recorded and never stops the others."""
-    return workflows.recorded(app, job.name, lambda: job.run(app))
 
 
 class Scheduler:
@@ -85,9 +53,9 @@ class Scheduler:
             return
         self.leader_since = self._app.now()
         workflows.close_broken_runs(self._app)
-        for job in JOBS:
+        for job in workflows.JOBS:
             self._scheduler.add_job(
-                run_job,
+                workflows.run_job,
                 "interval",
                 args=(self._app, job),
                 seconds=job.every_s,

@@ -137,6 +137,7 @@ def test_a_command_run_by_itself_prints_one_object_and_keeps_logs_off_standard_o
         env=environment,
         capture_output=True,
         text=True,
+        check=False,
     )
     assert (done.returncode, json.loads(done.stdout)) == (0, {"models": []})
 

@@ -93,9 +93,10 @@ def test_times_come_back_aware_and_in_utc(engine):
 
 
 def test_an_unknown_word_breaks_a_check(engine):
-    with writing(engine) as session, pytest.raises(IntegrityError):
+    with writing(engine) as session:
         session.add(ModelVersion(**model("a") | {"kind": "guesswork"}))
-        session.commit()
+        with pytest.raises(IntegrityError):
+            session.commit()
 
 
 def test_a_target_has_one_champion(engine):

@@ -11,8 +11,9 @@ from sqlmodel import select
 from core import workflows
 from core.db import reading, writing
 from core.models import ImportRun, JobRun
-from core.scheduler import JOBS, Job, Scheduler, run_job
+from core.scheduler import Scheduler
 from core.settings import ROOT
+from core.workflows import JOBS, Job, run_job
 from tests.conftest import NOW
 
 LEADER = """

@@ -128,5 +128,5 @@ def test_a_launch_that_broke_off_is_given_up_after_its_limit(seeded):
 
 @pytest.mark.parametrize(("dataset_id", "provider"), [(99, "scripted"), (1, "nobody")])
 def test_an_unknown_dataset_or_provider_is_named(seeded, dataset_id, provider):
-    with pytest.raises(NotFound, match="99|nobody"):
+    with pytest.raises(NotFound, match=r"99|nobody"):
         workflows.start_training(seeded, dataset_id, provider)

@@ -5,10 +5,13 @@ takes the application, opens its own sessions, and holds no transaction over slo
 """
 
 from core.workflows.background import (
+    JOBS,
+    Job,
     close_broken_runs,
     follow_training,
     health,
-    recorded,
+    run_job,
+    run_job_now,
     settle_outcomes,
 )
 from core.workflows.data import (
@@ -17,6 +20,7 @@ from core.workflows.data import (
     import_path,
     label_article,
     load_demo,
+    preview_table,
     refresh,
     remove_demo,
     restore,
@@ -44,6 +48,8 @@ from core.workflows.training import (
 )
 
 __all__ = [
+    "JOBS",
+    "Job",
     "answer",
     "backfill_market",
     "build_dataset",
@@ -63,12 +69,14 @@ __all__ = [
     "poll_training",
     "predict_text",
     "preview_dataset",
+    "preview_table",
     "promote",
-    "recorded",
     "refresh",
     "remove_demo",
     "restore",
     "rollback",
+    "run_job",
+    "run_job_now",
     "settle_outcomes",
     "start_import_parent",
     "start_import_upload",

@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from sqlmodel import Session, desc, select
@@ -11,6 +12,7 @@ from sqlmodel import Session, desc, select
 from core.bootstrap import App
 from core.db import reading, writing
 from core.domain.types import RunStatus
+from core.errors import NotFound
 from core.models import ImportRun, JobRun
 from core.services import outcomes, registry, training
 from core.workflows.data import refresh
@@ -38,20 +40,59 @@ def follow_training(app: App) -> str:
     return f"ended: {', '.join(f'job {job_id}' for job_id in ended)}" if ended else ""
 
 
-def recorded(app: App, name: str, work: Callable[[], str]) -> str:
+@dataclass(frozen=True)
+class Job:
+    """Something that runs by itself.
+
+    Parameters
+    ----------
+    name : str
+        Its name in the history and on the Operations page.
+    run : callable
+        Takes the application, returns what it did in a few words, or "" when nothing was due.
+    every_s : int
+        Seconds between runs.
+    """
+
+    name: str
+    run: Callable[[App], str]
+    every_s: int
+
+
+JOBS = (
+    Job("outcomes due", settle_outcomes, every_s=600),
+    Job("training poll", follow_training, every_s=3),
+)
+
+
+def run_job_now(app: App, name: str) -> str:
+    """Run one of `JOBS` at once, by a person's wish, and return what it did.
+
+    Raises
+    ------
+    NotFound
+        If there is no job of that name.
+    """
+    for job in JOBS:
+        if job.name == name:
+            return run_job(app, job)
+    raise NotFound("job", name, f"Choose one of: {', '.join(job.name for job in JOBS)}")
+
+
+def run_job(app: App, job: Job) -> str:
     """Run a job and keep its history: runs that did something, and failures (a repeated one once).
 
     This is the one place that catches every exception: a failing job must not stop the scheduler.
     """
     started, status = app.now(), RunStatus.SUCCEEDED
     try:
-        message = work()
+        message = job.run(app)
     except Exception as error:
-        log.exception("job '%s' failed", name)
+        log.exception("job '%s' failed", job.name)
         status, message = RunStatus.FAILED, f"{type(error).__name__}: {error}"[:500]
     if message:
         run = JobRun(
-            job=name,
+            job=job.name,
             status=status,
             started_at=started,
             finished_at=app.now(),

@@ -19,7 +19,7 @@ from core.sources.ai_news_trader import read_parent_folder
 from core.sources.archive import read_file
 from core.sources.demo import generate
 from core.sources.market_csv import read_market
-from core.sources.tabular import parse_mapping, read_labelled
+from core.sources.tabular import Preview, parse_mapping, preview, read_labelled
 
 Tell = Callable[[str], None]
 #: What can be imported. ``auto`` tells a folder or zip (the parent's data) from a table (labels).
@@ -98,6 +98,11 @@ def backfill_market(app: App, name: str, data: bytes) -> dict[str, Any]:
     """Back-fill market closes or changes from an uploaded CSV and return the counts."""
     parcel = Parcel(data, name, "market")
     return run_import(app, begin_import(app, parcel), parcel)
+
+
+def preview_table(name: str, data: bytes) -> Preview:
+    """Return the head of a labelled table with a guessed mapping, for a person to confirm."""
+    return preview(name, data)
 
 
 def _start(app: App, parcel: Parcel) -> int:
