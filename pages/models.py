@@ -8,7 +8,7 @@ from ui import format as fmt
 from ui import registry, scoring
 from ui.components import empty, go_to, header, lazy_tabs
 from ui.i18n import t
-from ui.state import reading
+from ui.state import preselected, reading
 
 
 def main() -> None:
@@ -17,7 +17,7 @@ def main() -> None:
     target = st.segmented_control(
         t("Target"),
         list(Target),
-        default=None if "models_target" in st.session_state else Target.DIRECTION,
+        default=preselected("models_target", Target.DIRECTION),
         required=True,
         key="models_target",
         label_visibility="collapsed",

@@ -37,7 +37,7 @@ def scheduler(session: Session) -> None:
                 perform(
                     lambda name=name: workflows.run_job_now(app(), name),
                     working=t("Running …"),
-                    done=t("The job has run."),
+                    done=lambda said: words.told(said) or t("Nothing was due."),
                 )
 
 
@@ -52,7 +52,7 @@ def runs(session: Session) -> None:
         {
             t("Started"): [fmt.moment(run.started_at) for run in found],
             t("State"): [fmt.word("job", run.status) for run in found],
-            t("What happened"): [run.message for run in found],
+            t("What happened"): [words.told(run.message) for run in found],
             t("Job"): [words.job(run.job) for run in found],
             t("Where"): [run.runner for run in found],
         }
@@ -60,7 +60,6 @@ def runs(session: Session) -> None:
     st.dataframe(
         frame,
         hide_index=True,
-        height=320,
         placeholder=fmt.DASH,
         alt=t("Job runs"),
         column_config={t("What happened"): st.column_config.TextColumn(width=260)},

@@ -38,6 +38,7 @@ def collected(session: Session, counters: dict) -> None:
     ]
     show(
         charts.progress(rows, policy.goal, policy.ideal_goal),
+        "progress",
         alt="; ".join(f"{row.label}: {row.n} / {policy.goal}" for row in rows),
     )
     for target in TARGETS:
@@ -47,7 +48,7 @@ def collected(session: Session, counters: dict) -> None:
     balances = [(fmt.word("target", target), counters[target]["by_label"]) for target in TARGETS]
     filled = [(label, counts) for label, counts in balances if sum(counts.values())]
     if filled:
-        show(charts.class_shares(filled, class_words()), alt=words.balance(filled))
+        show(charts.class_shares(filled, class_words()), "balance", alt=words.balance(filled))
     else:
         go_to("samples", t("See why there is no sample yet"), key="why_none")
 
@@ -60,12 +61,16 @@ def champion(target: str, card: overview.ChampionCard | None) -> None:
     )
     if card is None:
         st.caption(t("No champion yet: promote a model version that can answer."))
-        go_to("models", t("Choose a champion"), key=f"crown_{target}", models_target=target)
+        go_to("models", t("Choose a champion"), key=f"crown_{target}", models_target_next=target)
         return
     accuracy_metric(card.metrics)
     if card.metrics:
         measured = score_charts.accuracy(card.metrics, t("Accuracy"), t("Macro-F1"))
-        show(score_charts.measured(measured, t("majority")), alt=fmt.share(card.metrics["accuracy"]))
+        show(
+            score_charts.measured(measured, t("majority")),
+            f"champion_{target}",
+            alt=fmt.share(card.metrics["accuracy"]),
+        )
     st.caption(t("{name} · since {day}", name=fmt.plain(card.name), day=fmt.moment(card.since)[:10]))
 
 

@@ -1,7 +1,5 @@
 """Samples: what came in, what became a sample, and why the rest did not."""
 
-import streamlit as st
-
 from core.queries.overview import is_empty
 from ui import article_list, funnel, imports
 from ui.components import header, lazy_tabs
@@ -14,12 +12,11 @@ def main() -> None:
     """Draw the page."""
     header(t("Samples"), t("What came in, what became a verified sample, and why the rest did not."))
     with reading() as session:
-        if is_empty(session) and "samples_tab" not in st.session_state:
-            welcome()
-            return
         tabs = lazy_tabs("samples_tab", [t("Funnel"), t("Articles"), t("Import")])
         with tabs:
-            if tabs.label == t("Funnel"):
+            if is_empty(session) and tabs.label != t("Import"):
+                welcome()
+            elif tabs.label == t("Funnel"):
                 funnel.draw(session)
             elif tabs.label == t("Articles"):
                 article_list.browse(session)

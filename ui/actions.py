@@ -47,7 +47,7 @@ def actions(session: Session) -> None:
                 done=t("Training has started."),
             )
     with right:
-        go_to("models", t("Compare"), primary=True, key="compare", models_tab=t("Comparison"))
+        go_to("models", t("Compare"), primary=True, key="compare", models_tab_next=t("Comparison"))
     if newest is not None:
         n = sum(part_total(newest.counts, part) for part in ("train", "validation", "test"))
         st.caption(

@@ -15,9 +15,9 @@ import plotly.graph_objects as go
 from core.domain.types import Sentiment, Split
 
 SENTIMENT_COLOURS = {
-    Sentiment.POSITIVE: "#0E9F8E",
-    Sentiment.NEUTRAL: "#8C95A1",
-    Sentiment.NEGATIVE: "#E06C1F",
+    Sentiment.POSITIVE: "#12A0B0",
+    Sentiment.NEUTRAL: "#A39E8E",
+    Sentiment.NEGATIVE: "#DB6416",
 }
 SPLIT_COLOURS = {Split.TRAIN: "#4F7FCB", Split.VALIDATION: "#C29A2B", Split.TEST: "#9B72C7"}
 ACCENT = "#4F7FCB"
@@ -97,7 +97,7 @@ def progress(rows: Sequence[Progress], goal: int, ideal: int) -> go.Figure:
         {"x": x, "y": 0, "yref": "paper", "yanchor": "top", "text": f"{x:,}", "showarrow": False}
         for x in (goal, ideal)
     ]
-    texts = [f"{row.label} <b>{row.n:,}</b> {row.note}" for row in rows]
+    texts = [" · ".join(filter(None, [f"{row.label} <b>{row.n:,}</b>", row.note])) for row in rows]
     return house_figure(
         [track, bars],
         40 + ROW * len(rows),
@@ -175,7 +175,7 @@ def waterfall(steps: Sequence[tuple[str, int, int]], first: str, last: str) -> g
     bases = [0, *(remaining for _, _, remaining in steps), 0]
     widths = [total, *(lost for _, lost, _ in steps), left]
     texts = [f"{total:,}", *(f"−{lost:,}" if lost else "0" for _, lost, _ in steps), f"{left:,}"]
-    colours = [ACCENT, *([LOST] * len(steps)), SENTIMENT_COLOURS[Sentiment.POSITIVE]]
+    colours = [ACCENT, *([LOST] * len(steps)), ACCENT]
     bars = go.Bar(
         y=labels,
         x=widths,

@@ -31,6 +31,7 @@ def report(result: Mapping[str, Any], champion: str, challenger: str) -> None:
         ]
         show(
             score_charts.measured(rows, t("majority")),
+            "accuracies",
             alt="; ".join(f"{row.label} {fmt.share(row.value)}" for row in rows),
         )
         section(
@@ -44,6 +45,7 @@ def report(result: Mapping[str, Any], champion: str, challenger: str) -> None:
             score_charts.difference(
                 result["difference"], result.get("interval"), app().policy.equivalence_margin, "", t("pp")
             ),
+            key="difference",
             alt=f"{fmt.points(result['difference'])} {fmt.points_interval(result.get('interval'))}",
         )
     with right:

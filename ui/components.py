@@ -40,8 +40,11 @@ def section(title: str, help_text: str | None = None) -> None:
     st.subheader(title, anchor=False, help=help_text)
 
 
-def show(figure: go.Figure, alt: str, key: str | None = None) -> None:
-    """Draw a figure in the theme's fonts, without tools; `alt` says it in words."""
+def show(figure: go.Figure, key: str, alt: str) -> None:
+    """Draw a figure in the theme's fonts, without tools; `alt` says it in words.
+
+    The key is asked for since two equal figures on a page would otherwise be one to Streamlit.
+    """
     st.plotly_chart(figure, theme="streamlit", config={"displayModeBar": False}, alt=alt, key=key)
 
 
@@ -155,10 +158,13 @@ class LazyTabs:
     """Tabs of which only the open one is drawn; another page can preselect one through the session."""
 
     def __init__(self, key: str, labels: list[str]) -> None:
-        wanted = st.session_state.pop(f"{key}_next", None) or st.session_state.get(key)
-        st.session_state[key] = wanted if wanted in labels else labels[0]
+        wanted = st.session_state.pop(f"{key}_next", None)
+        if wanted in labels:
+            st.session_state[key] = wanted
+        elif st.session_state.get(key) not in labels:  # the language has changed since
+            st.session_state.pop(key, None)
         self._tabs = dict(zip(labels, st.tabs(labels, key=key, on_change="rerun"), strict=True))
-        self.label = next(label for label in labels if self._tabs[label].open)
+        self.label = next((label for label in labels if self._tabs[label].open), labels[0])
 
     def __enter__(self) -> None:
         self._tabs[self.label].__enter__()

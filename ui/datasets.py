@@ -35,7 +35,7 @@ def builder() -> None:
         except NewstuneError as error:
             sorry(error)
             return
-        _parts(plan.counts)
+        _parts(plan.counts, "preview")
         _warnings(plan.warnings)
         if st.button(t("Build"), type="primary", icon=":material/inventory_2:", key="build", width="stretch"):
             perform(
@@ -88,9 +88,9 @@ def _choices() -> dict[str, Any]:
     return {"target": target, "strategy": strategy, "balance": balance, "split_method": split}
 
 
-def _parts(counts: Mapping[str, Any]) -> None:
+def _parts(counts: Mapping[str, Any], key: str) -> None:
     rows = [(fmt.word("split", part), counts.get(part) or {}) for part in Split]
-    show(charts.class_shares(rows, class_words()), alt="; ".join(label for label, _ in rows))
+    show(charts.class_shares(rows, class_words()), f"{key}_parts", alt="; ".join(label for label, _ in rows))
     left_out = [
         (t("embargoed"), counts.get("embargoed"), t("Their outcome overlaps the next part.")),
         (t("near-duplicates"), counts.get("near_duplicates"), t("Twins of a sample in another part.")),
@@ -155,7 +155,7 @@ def one(session: Session, version: DatasetVersion) -> None:
     with left:
         _days(session, version)
     with right:
-        _parts(version.counts)
+        _parts(version.counts, "version")
     st.code(version.sha256, language=None, wrap_lines=True)
     with st.container(horizontal=True):
         for fmt_name, label in (("openai", t("OpenAI JSONL")), ("csv", t("CSV"))):
@@ -193,5 +193,5 @@ def _days(session: Session, version: DatasetVersion) -> None:
         f"{name} {table.index[table[part] > 0].min()}{fmt.DASH}{table.index[table[part] > 0].max()}"
         for part, name in names.items()
     )
-    show(figure, alt=spans)
+    show(figure, "version_days", alt=spans)
     st.caption(spans)

@@ -23,6 +23,7 @@ def report(metrics: Mapping[str, Any]) -> None:
         section(t("Confusion matrix"), t("Rows are gold labels, columns predictions; shares of each row."))
         show(
             score_charts.confusion(metrics["confusion"], class_words(), t("gold"), t("predicted")),
+            "confusion",
             alt=t("Confusion matrix"),
         )
     with right:
@@ -36,6 +37,7 @@ def report(metrics: Mapping[str, Any]) -> None:
         if any(row.get("n") for row in metrics.get("ece_bins") or []):
             show(
                 score_charts.calibration(metrics["ece_bins"], t("stated confidence"), t("share right")),
+                "calibration",
                 alt=t("Calibration"),
             )
             st.caption(
@@ -65,6 +67,7 @@ def _headline(metrics: Mapping[str, Any]) -> None:
     with left:
         show(
             score_charts.measured(rows, t("majority")),
+            "headline",
             alt="; ".join(f"{row.label} {fmt.share(row.value)}" for row in rows),
         )
     with right:

@@ -90,6 +90,7 @@ def _way(found: dict) -> None:
     ]
     show(
         charts.waterfall(steps, t("Articles"), t("Samples")),
+        "waterfall",
         alt="; ".join(f"{label}: −{lost}" for label, lost, _ in steps),
     )
 
@@ -103,7 +104,7 @@ def _quality(session: Session, by_target: dict) -> None:
         if sum(counts["by_label"].values())
     ]
     if rows:
-        show(charts.class_shares(rows, class_words()), alt=words.balance(rows))
+        show(charts.class_shares(rows, class_words()), "balance", alt=words.balance(rows))
     else:
         st.caption(t("No sample has a label yet."))
     flags = articles.flag_counts(session)
@@ -133,6 +134,7 @@ def _calendar(session: Session) -> None:
             {fmt.word("outcome", state): colours[state] for state in states},
             t("articles"),
         ),
+        "sessions",
         alt=t("Outcomes by market session"),
     )
     reasons = articles.void_reasons(session)

@@ -53,10 +53,10 @@ def settle() -> None:
 
 def switch() -> None:
     """Draw the language switch."""
-    st.session_state.setdefault(_SWITCH, language())
     st.segmented_control(
         t("Language"),
         list(LANGUAGES),
+        default=language(),
         key=_SWITCH,
         format_func=LANGUAGES.__getitem__,
         on_change=_switched,

@@ -139,8 +139,7 @@ def _market() -> None:
 
 
 def _told(counts: dict[str, object]) -> str:
-    given = ", ".join(f"{fmt.plain(name)} {n}" for name, n in counts.items() if isinstance(n, int))
-    return t("Market data stored: {counts}", counts=given)
+    return t("Market data stored: {counts}", counts=words.counts(counts) or t("nothing new"))
 
 
 def _history(session: Session) -> None:
@@ -165,11 +164,7 @@ def _running() -> None:
     for run in running:
         with st.container(border=True):
             st.markdown(f"{job_badge(run.status)} **{fmt.plain(run.name)}**")
-            st.progress(0.0, text=f"{fmt.plain(words.told(run.step or 'Reading'))} · {_counted(run)}")
-
-
-def _counted(run: ImportRun) -> str:
-    return ", ".join(f"{fmt.plain(name)} {n:,}" for name, n in run.counts.items() if isinstance(n, int))
+            st.progress(0.0, text=fmt.plain(words.told(run.step or "Reading")))
 
 
 def _report(run: ImportRun) -> None:
@@ -180,7 +175,7 @@ def _report(run: ImportRun) -> None:
     with st.expander(title, icon=icon, key=f"import_{run.id}"):
         if failed and run.step:
             st.text(run.step)
-        st.caption(_counted(run) or t("nothing new"))
+        st.caption(words.counts(run.counts) or t("nothing new"))
         st.caption(
             tn("{n} file", "{n} files", len(run.files))
             + (" · " + tn("{n} rejected", "{n} rejected", len(rejected)) if rejected else "")
@@ -191,7 +186,6 @@ def _report(run: ImportRun) -> None:
                     t("File"): file.get("file"),
                     t("State"): fmt.word("file", file.get("status")),
                     t("Rows"): file.get("rows"),
-                    t("New"): file.get("new"),
                     t("Notes"): "; ".join(filter(None, [file.get("problem"), *file.get("notes", [])])),
                 }
                 for file in sorted(run.files, key=_interesting)

@@ -150,8 +150,8 @@ def _entry(row: models.LedgerRow) -> dict[str, object]:
     return {
         t("When"): fmt.moment(row.entry.at),
         t("What"): fmt.word("action", row.entry.action),
-        t("From"): row.from_name or fmt.DASH,
-        t("To"): row.to_name or fmt.DASH,
+        t("Before"): row.from_name or fmt.DASH,
+        t("After"): row.to_name or fmt.DASH,
         t("Reason"): row.entry.reason,
         t("Who"): row.entry.actor,
         t("Accuracy then"): fmt.share(evidence.get("accuracy")),

@@ -76,7 +76,11 @@ def evaluate(session: Session, target: str, rows: list[models.RegistryRow]) -> N
             for each in known
             for run in [scores[each.model.id]]
         ]
-        show(score_charts.measured(measured, t("majority")), alt=t("Accuracy of each model version"))
+        show(
+            score_charts.measured(measured, t("majority")),
+            "all_scores",
+            alt=t("Accuracy of each model version"),
+        )
     run = scores.get(row.model.id)
     if run is None:
         st.caption(

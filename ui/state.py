@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import streamlit as st
 from sqlmodel import Session
@@ -9,6 +10,7 @@ from sqlmodel import Session
 from core.bootstrap import App, get_app
 from core.db import reading as read_snapshot
 
+T = TypeVar("T")
 _FLASH = "_flash"
 
 
@@ -36,6 +38,13 @@ def show_flash() -> None:
         st.toast(message, icon=":material/check_circle:")
 
 
-def choose(key: str, value: object) -> None:
-    """Preselect a widget's value; to be used in a callback or before the widget is drawn."""
-    st.session_state[key] = value
+def preselected(key: str, usual: T) -> T:
+    """Return what another page asked a widget to begin with, else the usual value.
+
+    A widget gets it as its `default`: writing to its key races with a quick click in the browser, after
+    which nothing looks chosen.
+    """
+    begin = f"_{key}_default"
+    if f"{key}_next" in st.session_state:
+        st.session_state[begin] = st.session_state.pop(f"{key}_next")
+    return st.session_state.get(begin, usual)

@@ -43,7 +43,7 @@ def welcome() -> None:
             )
         )
         st.space("stretch")
-        go_to("samples", t("Import the folder"), key="way_folder", samples_tab=t("Import"))
+        go_to("samples", t("Import the folder"), key="way_folder", samples_tab_next=t("Import"))
     with table.container(border=True, height="stretch"):
         st.subheader(t("A table of your own"), anchor=False)
         st.markdown(
@@ -52,4 +52,4 @@ def welcome() -> None:
             )
         )
         st.space("stretch")
-        go_to("samples", t("Upload a table"), key="way_table", samples_tab=t("Import"))
+        go_to("samples", t("Upload a table"), key="way_table", samples_tab_next=t("Import"))

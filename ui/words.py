@@ -33,6 +33,7 @@ _TOLD = (
     (r"Storing", mark("Storing")),
     (r"Working out outcomes", mark("Working out outcomes")),
     (r"Looking for duplicates and missing labels", mark("Looking for duplicates and missing labels")),
+    (r"ended: (.+)", mark("ended: {0}")),
     (r"rows read: (.+)", mark("rows read: {0}")),
     (r"artefact written", mark("artefact written")),
     (r"features built: (.+)", mark("features built: {0}")),
@@ -47,6 +48,23 @@ _TOLD = (
         mark("validation: accuracy {0}, macro-F1 {1} (n = {2})"),
     ),
 )
+#: what imports and jobs count, in the order in which it is told; the rest is detail for the command line
+_COUNTED = {
+    "articles": mark("Articles"),
+    "predictions": mark("Predictions"),
+    "labels": mark("Human labels"),
+    "market": mark("Market values"),
+    "accuracy": mark("Accuracy logs"),
+    "articles_conflicting": mark("Articles that differ from the stored copy"),
+    "predictions_conflicting": mark("Predictions that differ from the stored copy"),
+    "predictions_discarded": mark("Failed analyses left out"),
+    "labels_changed": mark("Label changed between copies"),
+    "files_rejected": mark("Files rejected"),
+    "files_ignored": mark("Files ignored"),
+    "outcomes_new": mark("New outcomes"),
+    "outcomes_changed": mark("Changed outcomes"),
+    "reasons_changed": mark("Articles judged anew"),
+}
 _TABLES = {
     "article": mark("Articles"),
     "prediction": mark("Predictions"),
@@ -76,8 +94,22 @@ _SOURCES = {
 }
 
 
+def counts(given: Mapping[str, Any]) -> str:
+    """Return what was counted in words; zeros are left out, new ones stand in brackets."""
+    parts = []
+    for name, label in _COUNTED.items():
+        if given.get(name):
+            new = given.get(f"{name}_new")
+            fresh = "" if new is None else t(" ({n} new)", n=fmt.number(new))
+            parts.append(f"{t(label)} {fmt.number(given[name])}{fresh}")
+    return " · ".join(parts)
+
+
 def told(message: str) -> str:
-    """Return what a trainer or an import says of its work, in the reader's language where we know it."""
+    """Return what a trainer, a job or an import says, in the reader's language where we know it."""
+    if re.fullmatch(r"[a-z ]+: \d+(, [a-z ]+: \d+)*", message):
+        pairs = (part.split(": ") for part in message.split(", "))
+        return counts({name.replace(" ", "_"): int(n) for name, n in pairs})
     for pattern, sentence in _TOLD:
         found = re.fullmatch(pattern, message)
         if found:
@@ -154,7 +186,7 @@ def balance(rows: Sequence[tuple[str, Mapping[str, int]]]) -> str:
 def worry(found: Worry) -> tuple[str, str, dict[str, Any]]:
     """Return the sentence of a worry, the page that helps, and what to preselect there."""
     n, detail = found.n, fmt.plain(found.detail)
-    articles = {"samples_tab": t("Articles")}
+    articles = {"samples_tab_next": t("Articles")}
     sentences = {
         "FAILED_JOBS": lambda: tn(
             "{n} training job failed this week: {detail}",
@@ -192,13 +224,13 @@ def worry(found: Worry) -> tuple[str, str, dict[str, Any]]:
         ),
     }
     places = {
-        "FAILED_JOBS": ("training", {"training_tab": t("Jobs")}),
+        "FAILED_JOBS": ("training", {"training_tab_next": t("Jobs")}),
         "FAILED_RUNS": ("operations", {}),
-        "REJECTED_FILES": ("samples", {"samples_tab": t("Import")}),
-        "UNKNOWN_MARKET": ("samples", {"samples_tab": t("Import")}),
-        "OVERDUE_OUTCOMES": ("samples", {"samples_tab": t("Import")}),
+        "REJECTED_FILES": ("samples", {"samples_tab_next": t("Import")}),
+        "UNKNOWN_MARKET": ("samples", {"samples_tab_next": t("Import")}),
+        "OVERDUE_OUTCOMES": ("samples", {"samples_tab_next": t("Import")}),
         "LABEL_CONFLICTS": ("samples", articles | {"filter_status": "LABEL_CONFLICT"}),
-        "NOT_EVALUATED": ("models", {"models_tab": t("Evaluation")}),
+        "NOT_EVALUATED": ("models", {"models_tab_next": t("Evaluation")}),
     }
     return (sentences[found.code](), *places[found.code])
 

@@ -1,0 +1,1 @@
+"""Simulations that hold the statistics to the figures of the design."""

@@ -2,6 +2,7 @@
 
 import os
 from collections import OrderedDict
+from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
@@ -9,19 +10,17 @@ from typing import Any
 from zipfile import ZIP_DEFLATED, BadZipFile
 
 import skops.io
-from sklearn.feature_extraction.text import TfidfVectorizer
 from skops.io.exceptions import UntrustedTypesFoundException
 
 from core.errors import ProviderFailed
-from core.providers.local.pipeline import Hyperparameters, LocalModel, build_views
+from core.providers.local.features import Characters, words_view
+from core.providers.local.pipeline import LocalModel
 
 FORMAT = "newstune-local/1"
 
-#: Every type beyond skops' own defaults that a model of ours holds. Never derived from the file.
-TRUSTED = [
-    "sklearn.calibration._CalibratedClassifier",
-    "sklearn.calibration._SigmoidCalibration",
-]
+#: Types beyond skops' own defaults that may stand in an artefact: none, since a model is stored as
+#: arrays and texts. Never derived from the file.
+TRUSTED: list[str] = []
 
 _RETRAIN = "Train the model again, or restore the file from a backup"
 _KEPT = 4  # models held in memory at once; one is some tens of megabytes
@@ -32,30 +31,34 @@ _loaded: OrderedDict[str, LocalModel] = OrderedDict()
 
 def dump(model: LocalModel, path: Path) -> str:
     """Write `model` to `path`, whole or not at all, and return the file's SHA-256 (hexadecimal)."""
+    words, characters = model.views
     content = {
         "format": FORMAT,
         "classes": list(model.classes),
-        "views": [_view_content(view) for view in model.views],
-        "logistic": list(model.logistic),
-        "svm": model.svm,
+        "words": _joined(words.get_feature_names_out()),
+        "words_idf": words.idf_,
+        "characters": _joined(characters.terms),
+        "characters_idf": characters.idf,
+        "weights": model.weights,
+        "bias": model.bias,
     }
     data: bytes = skops.io.dumps(content, compression=ZIP_DEFLATED, compresslevel=6)
     write_atomically(path, data)
     return sha256(data).hexdigest()
 
 
-def _view_content(view: TfidfVectorizer) -> dict[str, Any]:
-    # One string of terms: skops would write a dictionary's every number as a file of its own, for minutes.
+def _joined(terms: Iterable[str]) -> str:
+    # One string: skops would write every entry of a vocabulary as a file of its own, for minutes.
     # Terms hold no line break, since the texts were normalised.
-    return {"terms": "\n".join(view.get_feature_names_out()), "idf": view.idf_}
+    return "\n".join(terms)
 
 
 def _model(content: dict[str, Any]) -> LocalModel:
-    terms = [view["terms"].split("\n") for view in content["views"]]
-    views = build_views(Hyperparameters(), (terms[0], terms[1]))
-    for view, stored in zip(views, content["views"], strict=True):
-        view.idf_ = stored["idf"]
-    return LocalModel(tuple(content["classes"]), views, tuple(content["logistic"]), content["svm"])
+    terms = content["words"].split("\n")
+    words = words_view(len(terms), terms)
+    words.idf_ = content["words_idf"]
+    characters = Characters(content["characters"].split("\n"), content["characters_idf"])
+    return LocalModel(tuple(content["classes"]), (words, characters), content["weights"], content["bias"])
 
 
 def write_atomically(path: Path, data: bytes) -> None:

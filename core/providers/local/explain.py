@@ -29,16 +29,14 @@ class Explainer:
 
     A word's contribution to a class is that of its own feature plus those of the character n-grams
     inside it, each as presence x idf x coefficient over the length of the article's vector: the very
-    addends of the members' decision functions (n-grams that two words share count for both).
+    addends of the class's log-odds (n-grams that two words share count for both).
     """
 
     def __init__(self, model: LocalModel) -> None:
-        words, characters = model.views
-        weights = model.coefficients()
-        self._views = (words, characters)
-        self._idf = np.concatenate([words.idf_, characters.idf_])
-        self._split = len(words.idf_)
-        self._weights = self._idf[:, None] * weights
+        self._words, self._characters = model.views
+        self._idf = np.concatenate([self._words.idf_, self._characters.idf])
+        self._split = len(self._words.idf_)
+        self._weights = self._idf[:, None] * model.weights
 
     def keywords(
         self, texts: Sequence[NewsText], matrix: csr_matrix, predicted: NDArray[np.intp]
@@ -73,7 +71,8 @@ class Explainer:
         if not words:
             empty = np.zeros((0, self._weights.shape[1]))
             return empty, empty
-        own, inside = (CountVectorizer.transform(view, words) for view in self._views)
+        own = CountVectorizer.transform(self._words, words)  # presence alone, not scaled to unit length
+        inside = self._characters.inside(words)
         return own @ self._weights[: self._split], inside @ self._weights[self._split :]
 
     def _lengths(self, matrix: csr_matrix) -> Floats:

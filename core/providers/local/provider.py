@@ -90,7 +90,7 @@ class LocalTrainer:
     def estimate_s(self, spec: TrainingSpec) -> float:
         """Return the expected duration in seconds: start-up, and the characters to be read."""
         read = (len(row.text.title) + len(row.text.body or "") for row in spec.train)
-        return 3.0 + 6e-6 * sum(min(characters, pipeline.MAX_CHARS) for characters in read)
+        return 3.0 + 5e-6 * sum(min(characters, pipeline.MAX_CHARS) for characters in read)
 
     def start(self, spec: TrainingSpec, folder: Path) -> dict[str, Any]:
         """Start a child process working in the empty `folder`; return its id and when it started.

@@ -19,7 +19,7 @@ from typing import Any
 SPEC, STATUS, RESULT, ARTEFACT, LOG = "spec.json", "status.json", "result.json", "model.skops", "worker.log"
 LOCK, CANCELLED = "worker.lock", "cancelled"
 
-BASE_MODEL = "tf-idf + logistic regression + linear SVM"
+BASE_MODEL = "words and characters + linear SVM"
 
 #: Below the dashboard's priority: its pages stay quick while a model trains.
 _NICENESS = 10
@@ -77,7 +77,7 @@ def train(folder: Path) -> dict[str, Any]:
         "params": {
             "rows": len(spec.train),
             "class_counts": dict(sorted(Counter(str(row.label) for row in spec.train).items())),
-            "members": ["logistic regression"] + ([] if model.svm is None else ["linear SVM"]),
+            "features": len(model.weights),
             "hyperparameters": asdict(settings),
             "seed": spec.seed,
             "seconds": round(time.monotonic() - began, 2),

@@ -1,0 +1,323 @@
+"""The dashboard as a person uses it: every page from the router, clicks included."""
+
+import shutil
+from datetime import UTC, datetime
+
+import pytest
+from sqlmodel import select
+from streamlit.testing.v1 import AppTest
+
+from core import workflows
+from core.bootstrap import build_app, set_app
+from core.db import reading, writing
+from core.domain.types import JobStatus, Sentiment, Target
+from core.models import (
+    Article,
+    Champion,
+    Comparison,
+    DatasetVersion,
+    EvaluationRun,
+    HumanLabel,
+    ImportRun,
+    ModelVersion,
+    TrainingJob,
+)
+from core.providers.base import Forecast, JobReport
+from core.providers.scripted import ScriptedProvider
+from core.settings import Settings
+from ui.format import WORDS
+
+NOW = datetime(2026, 3, 13, 3, 0, tzinfo=UTC)
+ROUTER = "../ui/router.py"
+TABS = {
+    "overview": [None],
+    "samples": ["Funnel", "Articles", "Import"],
+    "training": ["Dataset versions", "Jobs"],
+    "models": ["Registry", "Evaluation", "Comparison", "Promotion", "Try it"],
+    "operations": [None],
+}
+PLACES = [(page, tab) for page, tabs in TABS.items() for tab in tabs]
+
+
+def hopeful(_title):
+    return Forecast(Sentiment.POSITIVE, 71.0, ("수출",), "'수출' 표현이 긍정 판단을 뒷받침합니다.")
+
+
+def newstune(folder):
+    settings = Settings(data_dir=folder, _env_file=None)
+    provider = ScriptedProvider(name="local", script=hopeful)
+    return build_app(settings, providers={"local": provider}, now=lambda: NOW)
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    """A folder with the demo, a dataset version of each target, and a scored, compared champion."""
+    folder = tmp_path_factory.mktemp("demo") / "data"
+    app = newstune(folder)
+    workflows.load_demo(app)
+    for target in Target:
+        dataset = workflows.build_dataset(app, target)
+        model = workflows.wait_for_training(app, workflows.start_training(app, dataset, "local"))
+        with reading(app.engine) as session:
+            few_shot = session.exec(select(ModelVersion.id).where(ModelVersion.kind == "few_shot")).one()
+        workflows.evaluate(app, model, dataset)
+        workflows.evaluate(app, few_shot, dataset)
+        workflows.compare(app, few_shot, model, dataset)
+        workflows.promote(app, model, target, "the first that can answer")
+    app.close()
+    return folder
+
+
+@pytest.fixture
+def app(filled, tmp_path):
+    """The program on a copy of that folder."""
+    shutil.copytree(filled, tmp_path / "data")
+    app = newstune(tmp_path / "data")
+    set_app(app)
+    yield app
+    set_app(None)
+    app.close()
+
+
+@pytest.fixture
+def empty(tmp_path):
+    """The program on an empty database."""
+    app = newstune(tmp_path / "empty")
+    set_app(app)
+    yield app
+    set_app(None)
+    app.close()
+
+
+def visit(page="overview", tab=None, *, locale="en-US", **state):
+    screen = AppTest.from_file(ROUTER, default_timeout=60)
+    screen.context = {"locale": locale}
+    screen.run()
+    for name, value in state.items():
+        screen.session_state[name] = value
+    if tab:
+        screen.session_state[f"{page}_tab_next"] = tab
+    screen.switch_page(f"../pages/{page}.py").run()
+    return screen
+
+
+def words_on(screen):
+    """Return everything a reader sees, cells of tables included."""
+    kinds = ("title", "subheader", "markdown", "caption", "text", "error", "warning", "info", "success")
+    seen = [element.value for kind in kinds for element in getattr(screen, kind)]
+    seen += [button.label for button in screen.button]
+    for frame in [*screen.dataframe, *screen.table]:
+        seen += [str(cell) for column in frame.value for cell in [column, *frame.value[column]]]
+    return [str(word) for word in seen]
+
+
+def stored(app, table):
+    with reading(app.engine) as session:
+        return list(session.exec(select(table)))
+
+
+@pytest.mark.parametrize(("page", "tab"), PLACES)
+def test_every_view_draws_without_an_error(app, page, tab):
+    screen = visit(page, tab)
+    assert not screen.exception
+    assert not screen.error
+
+
+@pytest.mark.parametrize(("page", "tab"), PLACES)
+def test_every_view_of_an_empty_database_draws_without_an_error(empty, page, tab):
+    screen = visit(page, tab)
+    assert not screen.exception
+    assert screen.button
+
+
+@pytest.mark.parametrize(("page", "tab"), PLACES)
+def test_no_code_of_ours_reaches_the_screen(app, page, tab):
+    codes = {code for words in WORDS.values() for code in words if "_" in code}
+    seen = " ".join(words_on(visit(page, tab)))
+    assert not [code for code in codes if code in seen]
+
+
+@pytest.mark.parametrize("page", TABS)
+def test_the_demo_is_marked_on_every_page_and_the_footer_disclaims_advice(app, page):
+    seen = " ".join(words_on(visit(page)))
+    assert "DEMO" in seen
+    assert "investment advice" in seen
+
+
+@pytest.mark.parametrize(
+    ("page", "title"), [("overview", "개요"), ("samples", "샘플"), ("operations", "운영")]
+)
+def test_a_korean_browser_gets_korean_pages(app, page, title):
+    screen = visit(page, locale="ko-KR")
+    assert screen.title[0].value == title
+    assert screen.query_params["lang"] == "ko"
+
+
+def test_the_chosen_language_wins_over_the_browser_and_survives_navigation(app):
+    screen = visit(locale="ko-KR")
+    screen.get_by_key("_language_switch").set_value("en").run()
+    assert screen.title[0].value == "Overview"
+    screen.switch_page("../pages/models.py").run()
+    assert screen.title[0].value == "Models"
+    assert screen.query_params["lang"] == "en"
+
+
+def test_an_empty_database_offers_three_ways_in_and_the_demo_loads_with_one_click(empty):
+    screen = visit()
+    assert {"load_demo", "way_folder", "way_table"} <= {button.key for button in screen.button}
+    screen.button(key="load_demo").click().run()
+    assert not screen.error
+    assert len(stored(empty, Article)) == 700
+    assert "DEMO" in " ".join(words_on(screen))
+
+
+def test_the_demo_goes_with_one_click(app):
+    visit().button(key="remove_demo_button").click().run()
+    assert stored(app, Article) == []
+
+
+def test_the_overview_shows_each_champion_with_its_interval_n_and_majority(app):
+    captions = " ".join(caption.value for caption in visit().caption)
+    run = next(run for run in stored(app, EvaluationRun) if run.target == "sentiment")
+    assert f"n = {run.n}" in captions
+    assert "majority" in captions
+
+
+def test_train_on_the_overview_queues_a_job_that_the_next_page_shows(app):
+    app.providers["local"].trainer.reports = [JobReport(JobStatus.RUNNING, 0.4, "logistic regression fitted")]
+    visit().button(key="train").click().run()
+    job = stored(app, TrainingJob)[-1]
+    assert job.status == JobStatus.RUNNING
+    screen = visit("training", "Jobs")
+    assert any("Running" in word for word in words_on(screen))
+    screen.button(key=f"cancel_{job.id}").click().run()
+    assert stored(app, TrainingJob)[-1].status == JobStatus.CANCELLED
+
+
+def test_a_dataset_version_is_previewed_before_it_is_built(app):
+    screen = visit("training", "Dataset versions")
+    screen.selectbox(key="build_balance").set_value("undersample").run()
+    assert len(stored(app, DatasetVersion)) == 2
+    assert any("embargoed" in caption.value for caption in screen.caption)
+    screen.button(key="build").click().run()
+    newest = stored(app, DatasetVersion)[-1]
+    assert newest.balance == "undersample"
+    assert any(newest.sha256[:10] in word for word in words_on(screen))
+
+
+def test_a_dataset_version_is_downloaded_as_a_zip(app):
+    screen = visit("training", "Dataset versions")
+    assert {"export_openai", "export_csv"} <= {button.key for button in screen.download_button}
+
+
+def test_an_evaluation_shows_the_majority_beside_the_accuracy(app):
+    screen = visit("models", "Evaluation")
+    seen = " ".join(words_on(screen))
+    assert "majority" in seen
+    assert "market day" in seen
+
+
+def test_evaluate_and_compare_store_what_they_show(app):
+    before = len(stored(app, EvaluationRun)), len(stored(app, Comparison))
+    visit("models", "Evaluation").button(key="evaluate").click().run()
+    screen = visit("models", "Comparison")
+    screen.button(key="compare_now").click().run()
+    assert not screen.error
+    assert (len(stored(app, EvaluationRun)), len(stored(app, Comparison))) != before
+
+
+def test_a_promotion_without_a_reason_is_refused_in_a_sentence_and_with_one_it_counts(app):
+    workflows.wait_for_training(app, workflows.start_training(app, 2, "local"))
+    newest = stored(app, ModelVersion)[-1]
+    screen = visit("models", "Promotion")
+    screen.form_submit_button[0].click().run()
+    assert "reason" in screen.error[0].value
+    screen.text_input(key="promote_reason").set_value("more samples")
+    screen.form_submit_button[0].click().run()
+    champions = {row.target: row.model_id for row in stored(app, Champion)}
+    assert champions[newest.target] == newest.id
+    screen.text_input(key="rollback_reason").set_value("worse on Monday")
+    screen.form_submit_button[-1].click().run()
+    assert {row.target: row.model_id for row in stored(app, Champion)} != champions
+
+
+def test_a_typed_headline_is_answered_and_not_stored(app):
+    before = len(stored(app, Article))
+    screen = visit("models", "Try it")
+    screen.text_input(key="trial_title").set_value("반도체 수출 증가")
+    screen.form_submit_button[0].click().run()
+    assert any(metric.value == "positive" for metric in screen.metric)
+    assert len(stored(app, Article)) == before
+
+
+def chosen_article(app, **changes):
+    """Return the newest article of the table, changed, and the view with it chosen."""
+    with writing(app.engine) as session:
+        article = session.exec(select(Article).order_by(Article.effective_at.desc())).first()
+        for name, value in changes.items():
+            setattr(article, name, value)
+        session.commit()
+        article_id = article.id
+    selection = {"selection": {"rows": [0], "columns": [], "cells": []}}
+    return article_id, visit("samples", "Articles", articles=selection)
+
+
+def test_an_article_is_labelled_excluded_and_restored_by_hand(app):
+    article_id, screen = chosen_article(app)
+    screen.button(key="label_negative").click().run()
+    mine = [label for label in stored(app, HumanLabel) if label.reviewer == "dashboard"]
+    assert [(label.article_id, label.sentiment) for label in mine] == [(article_id, "negative")]
+    next(field for field in screen.text_input if "exclude" in field.label.lower()).set_value("advert")
+    screen.form_submit_button[0].click().run()
+    assert {a.id: a.excluded_reason for a in stored(app, Article)}[article_id] == "advert"
+    _, screen = chosen_article(app)
+    screen.button(key="restore").click().run()
+    assert {a.id: a.excluded_reason for a in stored(app, Article)}[article_id] is None
+
+
+def test_hostile_text_is_shown_letter_for_letter(app):
+    _, screen = chosen_article(app, title="[급락](http://x) <script>alert(1)</script> **굵게** $x$ :red[a]")
+    shown = next(word.value for word in screen.markdown if "script" in word.value)
+    assert "\\<script\\>" in shown
+    assert "\\[급락\\]\\(http\\://x\\)" in shown.replace("\\:", "\\:")
+    assert "\\*\\*굵게\\*\\*" in shown
+
+
+def test_filters_narrow_the_table_and_pages_turn(app):
+    screen = visit("samples", "Articles")
+    first = screen.dataframe[0].value["Title"].tolist()
+    screen.session_state["articles_page"] = 2
+    screen.run()
+    assert screen.dataframe[0].value["Title"].tolist() != first
+    screen.selectbox(key="filter_status").set_value("DUPLICATE_URL").run()
+    assert set(screen.dataframe[0].value["State"]) == {"Same address as another article"}
+    screen.text_input(key="filter_search").set_value("no such title anywhere").run()
+    assert screen.button(key="clear_filters")
+
+
+def test_an_uploaded_table_is_confirmed_column_by_column_and_imported(empty):
+    table = "headline,verdict\n수출이 늘었다,긍정\n금리가 올랐다,부정\n".encode()
+    screen = visit("samples", "Import")
+    screen.file_uploader(key="upload").upload("labels.csv", table).run()
+    assert any("Label" in warning.value for warning in screen.warning)
+    screen.selectbox(key="column_label").set_value("verdict").run()
+    screen.button(key="import_upload").click().run()
+    empty.background.submit(lambda: None).result(timeout=60)
+    screen.run()
+    assert [run.status for run in stored(empty, ImportRun)] == ["succeeded"]
+    assert len(stored(empty, HumanLabel)) == 2
+    assert any("labels\\.csv" in expander.label for expander in screen.expander)
+
+
+def test_a_bad_market_file_is_refused_naming_file_and_column(app):
+    screen = visit("samples", "Import")
+    screen.file_uploader(key="market").upload("closes.csv", b"when,what\n1,2\n").run()
+    screen.button(key="backfill").click().run()
+    assert "closes" in screen.error[0].value
+
+
+def test_operations_runs_a_job_now_and_never_shows_the_token(app, monkeypatch):
+    screen = visit("operations")
+    screen.button(key="run_outcomes due").click().run()
+    assert not screen.error
+    assert "local" in " ".join(words_on(screen))
