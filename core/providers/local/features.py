@@ -74,15 +74,18 @@ class Characters:
 Views = tuple[TfidfVectorizer, Characters]
 
 
-def fit_views(texts: Sequence[str], max_words: int, max_characters: int) -> Views:
-    """Return both halves fitted on prepared texts.
+def fit_views(texts: Sequence[str], max_words: int, max_characters: int) -> tuple[Views, csr_matrix]:
+    """Return both halves fitted on prepared texts, and the features of these texts.
 
     Raises
     ------
     ValueError
         When no text holds a word.
     """
-    return words_view(max_words).fit(texts), Characters.fitted(texts, max_characters)
+    words = words_view(max_words)
+    of_words = words.fit_transform(texts)
+    characters = Characters.fitted(texts, max_characters)
+    return (words, characters), csr_matrix(hstack([of_words, characters.transform(texts)]))
 
 
 def transform(views: Views, texts: Sequence[str]) -> csr_matrix:

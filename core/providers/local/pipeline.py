@@ -163,9 +163,7 @@ def fit(
     if reason := problem(labels.tolist()):
         raise Refused(reason.removesuffix("."), "Label more articles, or choose another dataset version")
     weights = np.array([row.weight for row in rows], dtype=float)
-    prepared = [prepare(row.text) for row in rows]
-    views = _views(prepared, settings)
-    matrix = transform(views, prepared)
+    views, matrix = _features([prepare(row.text) for row in rows], settings)
     say(0.4, f"features built: {matrix.shape[1]:,}", {"features": matrix.shape[1]})
     folds = min(FOLDS, *Counter(labels.tolist()).values())
     if folds < MIN_FOLDS:
@@ -173,7 +171,7 @@ def fit(
         member.fit(matrix, labels, sample_weight=weights)
         say(0.9, f"a class has fewer than {MIN_FOLDS} rows: logistic regression alone", {})
         return LocalModel(tuple(member.classes_), views, *_logits(member))
-    machine = LinearSVC(C=settings.svm_c, max_iter=5000, random_state=seed)
+    machine = LinearSVC(C=settings.svm_c, tol=1e-3, max_iter=5000, random_state=seed)
     margins = cross_val_predict(
         machine,
         matrix,
@@ -192,7 +190,7 @@ def fit(
     )
 
 
-def _views(texts: list[str], settings: Hyperparameters) -> Views:
+def _features(texts: list[str], settings: Hyperparameters) -> tuple[Views, csr_matrix]:
     try:
         return fit_views(texts, settings.max_words, settings.max_characters)
     except ValueError as error:  # scikit-learn's only complaint here: there is no term
