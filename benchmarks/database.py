@@ -1,10 +1,11 @@
-"""Lost updates, lock errors, and the Overview's SQL."""
+"""Lost updates and lock errors of two processes of five threads."""
 
 import multiprocessing
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,10 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import select
 
 from benchmarks.row import Row
-from benchmarks.volume import fill
 from core.db import migrate, open_engine, reading, writing
-from core.domain.policy import Policy
 from core.models import ImportRun
-from core.queries.progress import progress
 
+START = datetime(2026, 1, 1, tzinfo=UTC)
 PROCESSES, THREADS, TRANSACTIONS = 2, 5, 1_000
 
 
@@ -54,7 +53,7 @@ def _concurrency(folder: Path) -> Iterator[Row]:
     engine = open_engine(url)
     migrate(engine)
     with writing(engine) as session:
-        session.add(ImportRun(kind="count", name="count", counts={"count": 0}, started_at=_moment()))
+        session.add(ImportRun(kind="count", name="count", counts={"count": 0}, started_at=START))
         session.commit()
     context = multiprocessing.get_context("spawn")
     results = context.Queue()
@@ -75,28 +74,7 @@ def _concurrency(folder: Path) -> Iterator[Row]:
     yield Row("db_transaction_p95", times[int(len(times) * 0.95)] * 1000, "ms")
 
 
-def _moment() -> Any:
-    from datetime import UTC, datetime  # noqa: PLC0415 - the one moment that this file needs
-
-    return datetime(2026, 1, 1, tzinfo=UTC)
-
-
-def _overview(folder: Path) -> Iterator[Row]:
-    engine = open_engine(f"sqlite:///{folder / 'volume.db'}")
-    migrate(engine)
-    fill(engine, articles=10_000)
-    times = []
-    with reading(engine) as session:
-        for _ in range(15):
-            started = time.perf_counter()
-            progress(session, Policy())
-            times.append((time.perf_counter() - started) * 1000)
-    engine.dispose()
-    yield Row("overview_sql_10k_articles", sorted(times)[len(times) // 2], "ms, median of 15", "<= 20")
-
-
 def rows(_shared: Path | None) -> Iterator[Row]:
-    """Yield the database's figures."""
+    """Yield the figures."""
     with tempfile.TemporaryDirectory() as name:
         yield from _concurrency(Path(name))
-        yield from _overview(Path(name))

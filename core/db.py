@@ -7,6 +7,7 @@ and a failed migration stays half applied (the same BEGIN makes it atomic).
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -16,7 +17,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import ColumnElement, Engine, SQLColumnExpression, String, create_engine, event, func
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Connection, make_url
 from sqlmodel import Session, SQLModel
@@ -149,3 +150,8 @@ def insert_new(session: Session, table: type[SQLModel], rows: Sequence[Mapping[s
         result = session.connection().execute(statement, [dict(row) for row in rows[start : start + CHUNK]])
         inserted += result.rowcount
     return inserted
+
+
+def korean_day(moment: SQLColumnExpression[datetime | None]) -> ColumnElement[str | None]:
+    """Return the Seoul date of a stored UTC time as text, ``YYYY-MM-DD`` (Korea keeps UTC+9 all year)."""
+    return func.date(moment, "+9 hours", type_=String)

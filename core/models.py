@@ -80,6 +80,8 @@ class Article(Base, table=True):
         _one_of("reason", Reason),
         Index("ix_article_funnel", "reason", "family", "origin"),
         Index("ix_article_day", "family", "file_date"),
+        Index("ix_article_arrival", "reason", "effective_at"),
+        Index("ix_article_origin", "origin"),
     )
     id: int | None = Field(default=None, primary_key=True)
     #: "origin|family|file date|id" for the parent's folder, "origin|content hash" for tables
@@ -190,7 +192,7 @@ class Outcome(Base, table=True):
             name="ck_matured_is_known",
         ),
         Index("ix_outcome_state", "state", "direction"),
-        Index("ix_outcome_due", "state", "closes_at"),
+        Index("ix_outcome_due", "state", "closes_at", "session"),
     )
     article_id: int = Field(foreign_key="article.id", primary_key=True)
     state: str

@@ -227,21 +227,10 @@ def test_progress_counts_samples_days_and_classes_of_each_target(engine):
     add(engine, *[matured(n) for n in (1, 2, 3)], matured(5, "negative"), matured(6))
     add(engine, labelled(1), labelled(1, reviewer="lee"), labelled(3, "neutral"), labelled(4, "negative"))
     found = get(engine, progress)
-    assert (found["verified"], found["undated"], found["goal"], found["ideal_goal"]) == (5, 1, 500, 1000)
+    assert (found["verified"], found["goal"], found["ideal_goal"]) == (5, 500, 1000)
     direction = {"verified": 4, "days": 2, "by_label": {"positive": 3, "neutral": 0, "negative": 1}}
     sentiment = {"verified": 3, "days": 2, "by_label": {"positive": 1, "neutral": 1, "negative": 1}}
     assert found["targets"] == {"sentiment": sentiment, "direction": direction}
-    assert found["arrivals"] == [{"day": FIRST, "n": 3}, {"day": FIRST + timedelta(days=1), "n": 1}]
-
-
-def test_arrivals_reach_back_sixty_days_from_the_newest_sample(engine):
-    newest = datetime(2025, 11, 3, 1, tzinfo=UTC)
-    ages = [0, 59, 60]
-    add(engine, *[article(n, at=newest - timedelta(days=age)) for n, age in enumerate(ages, start=1)])
-    add(engine, article(9, reason="NO_LABEL", at=newest + timedelta(days=30)))
-    found = get(engine, progress)
-    assert [row["day"] for row in found["arrivals"]] == [FIRST - timedelta(days=59), FIRST]
-    assert found["verified"] == 3
 
 
 def test_progress_agrees_with_the_funnel(engine):

@@ -29,6 +29,7 @@ from ui.format import WORDS
 
 NOW = datetime(2026, 3, 13, 3, 0, tzinfo=UTC)
 ROUTER = "../ui/router.py"
+TOKEN = "a-token-nobody-may-read"
 TABS = {
     "overview": [None],
     "samples": ["Funnel", "Articles", "Import"],
@@ -44,7 +45,7 @@ def hopeful(_title):
 
 
 def newstune(folder):
-    settings = Settings(data_dir=folder, _env_file=None)
+    settings = Settings(data_dir=folder, api_token=TOKEN, _env_file=None)
     provider = ScriptedProvider(name="local", script=hopeful)
     return build_app(settings, providers={"local": provider}, now=lambda: NOW)
 
@@ -316,8 +317,10 @@ def test_a_bad_market_file_is_refused_naming_file_and_column(app):
     assert "closes" in screen.error[0].value
 
 
-def test_operations_runs_a_job_now_and_never_shows_the_token(app, monkeypatch):
+def test_operations_runs_a_job_now_and_never_shows_the_token(app):
     screen = visit("operations")
     screen.button(key="run_outcomes due").click().run()
     assert not screen.error
-    assert "local" in " ".join(words_on(screen))
+    seen = " ".join(words_on(screen))
+    assert "Bearer token" in seen
+    assert TOKEN not in seen

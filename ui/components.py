@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 import plotly.graph_objects as go
 import streamlit as st
+from streamlit.elements.lib.streamlit_plotly_theme import GRAY_90
 
 from core.errors import NewstuneError
 from ui import format as fmt
@@ -43,8 +44,11 @@ def section(title: str, help_text: str | None = None) -> None:
 def show(figure: go.Figure, key: str, alt: str) -> None:
     """Draw a figure in the theme's fonts, without tools; `alt` says it in words.
 
-    The key is asked for since two equal figures on a page would otherwise be one to Streamlit.
+    The key is asked for since two equal figures on a page would otherwise be one to Streamlit. The
+    theme's chart text is too pale for small labels (3.7:1 on white); its placeholder for the body's
+    colour, which the browser replaces by the light or dark one, is not.
     """
+    figure.layout.font.color = GRAY_90
     st.plotly_chart(figure, theme="streamlit", config={"displayModeBar": False}, alt=alt, key=key)
 
 

@@ -75,7 +75,8 @@ def _headline(metrics: Mapping[str, Any]) -> None:
             t("Accuracy against the majority"),
             fmt.share(metrics["accuracy"]),
             delta=fmt.points(_lead(metrics)),
-            delta_arrow="off" if not _lead(metrics) else "auto",
+            delta_color="normal" if _lead(metrics) else "off",
+            delta_arrow="auto" if _lead(metrics) else "off",
             help=accuracy_help(dict(metrics)),
         )
         st.caption(" · ".join(_notes(metrics)))

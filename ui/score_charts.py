@@ -6,7 +6,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from ui.charts import ACCENT, QUIET, ROW, RULE, house_figure, row_labels, vertical
+from ui.charts import ACCENT, ON_COLOUR, QUIET, ROW, RULE, house_figure, row_labels, vertical
 
 BASELINE = "#C29A2B"
 
@@ -37,8 +37,8 @@ def confusion(
         y=names,
         zmin=0,
         zmax=1,
-        # light enough at its strongest that the theme's own text colour stays readable on it
-        colorscale=[[0, "rgba(79,127,203,0.05)"], [1, "rgba(79,127,203,0.62)"]],
+        # opaque and light in both themes, so that the same dark text is readable on every cell
+        colorscale=[[0, "#DDE5F1"], [1, "#6E9AE0"]],
         showscale=False,
         xgap=3,
         ygap=3,
@@ -51,6 +51,7 @@ def confusion(
             "y": names[y],
             "text": f"<b>{n:,}</b><br>{100 * shares[y][x]:.0f} %",
             "showarrow": False,
+            "font": {"color": ON_COLOUR},
         }
         for y, row in enumerate(counts)
         for x, n in enumerate(row)

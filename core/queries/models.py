@@ -1,7 +1,6 @@
 """The registry: model versions with their stage, scores, lineage and the promotion ledger."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func
@@ -149,18 +148,7 @@ def previous_champion(session: Session, target: str) -> str | None:
     return model.name if model else None
 
 
-def counted_targets(session: Session) -> dict[str, int]:
-    """Return how many dataset versions each target has."""
-    query = select(DatasetVersion.target, func.count()).group_by(col(DatasetVersion.target))
-    return dict(session.exec(query).all())
-
-
 def headline(metrics: dict[str, Any] | None) -> dict[str, Any]:
     """Return the figures of an evaluation that a table shows; empty where there is none."""
     kept = ("n", "accuracy", "accuracy_interval", "macro_f1", "majority", "market_days")
     return {key: (metrics or {}).get(key) for key in kept}
-
-
-def scored_at(run: EvaluationRun | None) -> datetime | None:
-    """Return when an evaluation was made."""
-    return run.created_at if run else None

@@ -114,12 +114,14 @@ def upgrade() -> None:
     sa.UniqueConstraint('key')
     )
     with op.batch_alter_table('article', schema=None) as batch_op:
+        batch_op.create_index('ix_article_arrival', ['reason', 'effective_at'], unique=False)
         batch_op.create_index(batch_op.f('ix_article_content_hash'), ['content_hash'], unique=False)
         batch_op.create_index('ix_article_day', ['family', 'file_date'], unique=False)
         batch_op.create_index(batch_op.f('ix_article_effective_at'), ['effective_at'], unique=False)
         batch_op.create_index('ix_article_funnel', ['reason', 'family', 'origin'], unique=False)
         batch_op.create_index(batch_op.f('ix_article_import_id'), ['import_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_article_near_duplicate_group'), ['near_duplicate_group'], unique=False)
+        batch_op.create_index('ix_article_origin', ['origin'], unique=False)
         batch_op.create_index(batch_op.f('ix_article_url'), ['url'], unique=False)
 
     op.create_table('market_day',
@@ -249,7 +251,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('article_id')
     )
     with op.batch_alter_table('outcome', schema=None) as batch_op:
-        batch_op.create_index('ix_outcome_due', ['state', 'closes_at'], unique=False)
+        batch_op.create_index('ix_outcome_due', ['state', 'closes_at', 'session'], unique=False)
         batch_op.create_index('ix_outcome_state', ['state', 'direction'], unique=False)
 
     op.create_table('training_event',
@@ -417,12 +419,14 @@ def downgrade() -> None:
     op.drop_table('market_day')
     with op.batch_alter_table('article', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_article_url'))
+        batch_op.drop_index('ix_article_origin')
         batch_op.drop_index(batch_op.f('ix_article_near_duplicate_group'))
         batch_op.drop_index(batch_op.f('ix_article_import_id'))
         batch_op.drop_index('ix_article_funnel')
         batch_op.drop_index(batch_op.f('ix_article_effective_at'))
         batch_op.drop_index('ix_article_day')
         batch_op.drop_index(batch_op.f('ix_article_content_hash'))
+        batch_op.drop_index('ix_article_arrival')
 
     op.drop_table('article')
     with op.batch_alter_table('accuracy_log', schema=None) as batch_op:
