@@ -18,10 +18,11 @@ def fill(engine: Engine, *, articles: int) -> None:
     """Insert articles with outcomes, labels and few-shot predictions, ten a session; seeded."""
     random = Random(7)  # noqa: S311 - a fixture, not a secret
     with writing(engine) as session:
-        insert_new(session, Article, [_article(i, random.choice(REASONS)) for i in range(articles)])
+        gold = [random.choice(CLASSES) if i % 2 else None for i in range(articles)]
+        insert_new(session, Article, [_article(i, random.choice(REASONS), gold[i]) for i in range(articles)])
         insert_new(session, Outcome, [_outcome(i + 1, random) for i in range(articles)])
-        labelled = [i for i in range(articles) if i % 2]
-        insert_new(session, HumanLabel, [_label(i + 1, random) for i in labelled])
+        labels = [_label(i + 1, label) for i, label in enumerate(gold) if label]
+        insert_new(session, HumanLabel, labels)
         few_shot = {"name": "few-shot", "kind": "few_shot", "provider": "imported", "base_model": "x"}
         insert_new(session, ModelVersion, [few_shot | {"created_at": START}])
         insert_new(session, Prediction, [_prediction(i + 1, random) for i in range(articles)])
@@ -32,7 +33,7 @@ def _day(i: int) -> date:
     return START.date() + timedelta(days=i // 10)
 
 
-def _article(i: int, reason: str | None) -> dict[str, object]:
+def _article(i: int, reason: str | None, gold: str | None) -> dict[str, object]:
     title = f"Volume article {i} of the benchmark, company {i % 97}"
     return {
         "key": f"labelled|{i}",
@@ -42,6 +43,7 @@ def _article(i: int, reason: str | None) -> dict[str, object]:
         "content_hash": content_hash(title, None),
         "effective_at": START + timedelta(hours=i * 2.4),
         "reason": reason,
+        "gold_sentiment": gold,
         "file_date": _day(i),
         "created_at": START,
     }
@@ -60,10 +62,10 @@ def _outcome(article_id: int, random: Random) -> dict[str, object]:
     }
 
 
-def _label(article_id: int, random: Random) -> dict[str, object]:
+def _label(article_id: int, sentiment: str) -> dict[str, object]:
     return {
         "article_id": article_id,
-        "sentiment": random.choice(CLASSES),
+        "sentiment": sentiment,
         "reviewer": "kim",
         "created_at": START,
     }

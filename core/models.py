@@ -70,14 +70,16 @@ class ImportRun(Base, table=True):
 class Article(Base, table=True):
     """One observation of a news item as received. Text and times never change after insert.
 
-    ``reason`` and ``near_duplicate_group`` are derived by the quality service; NULL reason means
-    that the article is an eligible sample for at least one target.
+    ``reason``, ``near_duplicate_group`` and ``gold_sentiment`` are derived by the quality service; NULL
+    reason means that the article is an eligible sample for at least one target.
     """
 
     __table_args__ = (
         _one_of("family", Family),
         _one_of("origin", Origin),
         _one_of("reason", Reason),
+        _one_of("gold_sentiment", Sentiment),
+        Index("ix_article_gold", "reason", "gold_sentiment", "effective_at"),
         Index("ix_article_funnel", "reason", "family", "origin"),
         Index("ix_article_day", "family", "file_date"),
         Index("ix_article_arrival", "reason", "effective_at"),
@@ -109,6 +111,8 @@ class Article(Base, table=True):
     excluded_reason: str | None = None
     reason: str | None = None
     near_duplicate_group: int | None = Field(default=None, index=True)
+    #: the class on which all its human labels agree
+    gold_sentiment: str | None = None
     created_at: datetime
 
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import case, func, select, update
 
 from core.bootstrap import build_app, set_app
 from core.db import insert_new, writing
@@ -93,3 +94,15 @@ def item(i):
         "position": i,
         "label": CLASSES[i % 3],
     }
+
+
+def agree(session):
+    """Write each article's gold sentiment as the quality service does: the class of all its labels."""
+    votes = select(
+        case(
+            (func.min(HumanLabel.sentiment) == func.max(HumanLabel.sentiment), func.min(HumanLabel.sentiment))
+        )
+    )
+    mine = votes.where(HumanLabel.article_id == Article.id).scalar_subquery()
+    session.execute(update(Article).values(gold_sentiment=mine).execution_options(synchronize_session=False))
+    session.commit()

@@ -20,6 +20,7 @@ from core.models import (
     Prediction,
 )
 from core.services.datasets import build_dataset, load_candidates, preview_dataset
+from tests.conftest import agree
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 POLICY = Policy()
@@ -68,6 +69,7 @@ def store(session, n=60, *, order=1, labelled=True, outcomes=False, **values):
                 )
             )
     session.commit()
+    agree(session)
 
 
 def predict(session, article_id, sentiment, *, name="few-shot", kind="few_shot", request_id="", at=NOW):
@@ -136,6 +138,7 @@ def test_the_target_defaults_to_the_one_with_more_samples(session):
     store(session, labelled=False, outcomes=True)
     label = HumanLabel(article_id=1, sentiment="neutral", reviewer="kim", created_at=NOW)
     insert_new(session, HumanLabel, [label.model_dump(exclude={"id"})])
+    agree(session)
     assert preview_dataset(session, POLICY).recipe.target == "direction"
 
 
@@ -170,7 +173,7 @@ def test_reviewers_who_disagree_give_no_gold_label_and_reviewers_who_agree_give_
     store(session, 2)
     for article_id, sentiment in ((1, "negative"), (2, "neutral")):
         session.add(HumanLabel(article_id=article_id, sentiment=sentiment, reviewer="lee", created_at=NOW))
-    session.commit()
+    agree(session)
     assert [c.article_id for c in load_candidates(session, POLICY, Target.SENTIMENT)] == [2]
 
 

@@ -18,6 +18,7 @@ from core.errors import NotFound, Refused
 from core.models import Article, HumanLabel, ModelVersion, Outcome, Prediction
 from core.services.datasets import build_dataset
 from core.services.exports import export_dataset, export_zip
+from tests.conftest import agree
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 POLICY = Policy()
@@ -73,7 +74,7 @@ def session(app):
                     decided_at=NOW,
                 )
             )
-        session.commit()
+        agree(session)
         yield session
 
 
@@ -217,7 +218,7 @@ def test_fewer_training_rows_than_the_vendor_takes_are_pointed_out(session, tmp_
 
 def test_class_weights_that_chat_messages_cannot_carry_are_pointed_out(session, tmp_path):
     session.add(HumanLabel(article_id=1, sentiment="neutral", reviewer="lee", created_at=NOW))
-    session.commit()
+    agree(session)
     dataset_id = built(session, balance=Balance.CLASS_WEIGHTS)
     assert "WEIGHTS_NOT_IN_FILE" in codes(export_dataset(session, POLICY, dataset_id, out=tmp_path, **OPENAI))
     manifest = export_dataset(session, POLICY, dataset_id, out=tmp_path, **CSV)

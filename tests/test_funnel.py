@@ -21,6 +21,7 @@ from core.models import (
 )
 from core.queries.funnel import funnel, plan_strict
 from core.queries.progress import outcome_clock, progress
+from tests.conftest import agree
 
 NOW = datetime(2025, 12, 1, tzinfo=UTC)
 FIRST = date(2025, 11, 3)
@@ -46,7 +47,7 @@ def add(engine, *rows):
         for row in rows:
             session.add(row)
             session.flush()
-        session.commit()
+        agree(session)
 
 
 def article(n, *, reason=None, family="general", day=FIRST, at=datetime(2025, 11, 3, 1, tzinfo=UTC)):
@@ -244,7 +245,7 @@ def test_progress_agrees_with_the_funnel(engine):
             for n in range(1, 41)
         ]
         insert_new(session, HumanLabel, rows)
-        session.commit()
+        agree(session)
     short, long = get(engine, progress), get(engine)
     assert short["verified"] == long["verified"]
     assert {name: target["by_label"] for name, target in short["targets"].items()} == long["by_label"]

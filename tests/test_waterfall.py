@@ -175,8 +175,18 @@ def test_every_reason_is_written_and_a_second_refresh_writes_nothing(engine):
         "EXCLUDED_BY_HAND",
         None,
     ]
-    assert counts == {"eligible": 3, "reasons_changed": 7, "near_duplicate_groups": 1}
+    assert counts == {"eligible": 3, "reasons_changed": 8, "near_duplicate_groups": 1}
     assert refresh(engine) == {"eligible": 3, "reasons_changed": 0, "near_duplicate_groups": 1}
+
+
+def test_the_class_on_which_all_labels_agree_is_the_gold_sentiment(engine):
+    add(engine, {}, {}, {})
+    label(engine, 1, "negative", "negative")
+    label(engine, 2, "positive", "negative")
+    refresh(engine)
+    with reading(engine) as session:
+        gold = session.scalars(select(Article.gold_sentiment).order_by(Article.id)).all()
+    assert gold == ["negative", None, None]
 
 
 def test_every_member_of_a_group_carries_its_smallest_id(engine):

@@ -104,10 +104,9 @@ def _on_logged_days(session: Session) -> tuple[int, int]:
 def verified_by_label(session: Session) -> dict[str, dict[str, int]]:
     """Return the number of samples by target and class; every class is there."""
     by_person = (
-        select(col(HumanLabel.sentiment), func.count(func.distinct(HumanLabel.article_id)))
-        .join(Article, col(Article.id) == col(HumanLabel.article_id))
-        .where(col(Article.reason).is_(None))
-        .group_by(col(HumanLabel.sentiment))
+        select(col(Article.gold_sentiment), func.count())
+        .where(col(Article.reason).is_(None), col(Article.gold_sentiment).is_not(None))
+        .group_by(col(Article.gold_sentiment))
     )
     by_market = (
         select(col(Outcome.direction), func.count())

@@ -23,7 +23,6 @@ from core.models import (
     Comparison,
     DatasetVersion,
     EvaluationRun,
-    HumanLabel,
     ImportRun,
     JobRun,
     MarketDay,
@@ -135,16 +134,15 @@ def _newest_test(session: Session, model_id: int, target: str) -> dict[str, Any]
 
 def arrivals(session: Session, target: str, *, now: datetime) -> Arrivals:
     """Count the samples of a target whose article appeared in the last four weeks."""
+    matured = and_(col(Outcome.article_id) == Article.id, col(Outcome.state) == OutcomeState.MATURED)
     gold = (
-        and_(col(Outcome.article_id) == Article.id, col(Outcome.state) == OutcomeState.MATURED)
-        if target == Target.DIRECTION
-        else col(HumanLabel.article_id) == Article.id
+        exists().where(matured) if target == Target.DIRECTION else col(Article.gold_sentiment).is_not(None)
     )
     query = select(func.count()).where(
         col(Article.effective_at) > now - ARRIVAL_WINDOW,
         col(Article.effective_at) <= now,
         col(Article.reason).is_(None),
-        exists().where(gold),
+        gold,
     )
     n = session.scalar(query.select_from(Article)) or 0
     weeks = ARRIVAL_WINDOW / timedelta(weeks=1)

@@ -9,27 +9,18 @@ from sqlmodel import Session, col, func, select
 from core.db import korean_day
 from core.domain.policy import Policy
 from core.domain.types import OutcomeState, Sentiment, Target
-from core.models import Article, HumanLabel, Outcome
+from core.models import Article, Outcome
 from core.queries.funnel import plan_strict
 
 # The statements are built once: at 10,000 articles building them would cost as much as running some.
 
 _ELIGIBLE = col(Article.reason).is_(None)
-#: The same, written so that the planner leaves the index on the reason alone and follows the labels.
-_ELIGIBLE_UNINDEXED = func.coalesce(Article.reason, "") == ""
 _VERIFIED = select(func.count()).select_from(Article).where(_ELIGIBLE)
-#: The people's class of each article; they agree, or it would not be eligible.
-_GOLD = (
-    select(col(HumanLabel.article_id).label("article_id"), func.min(HumanLabel.sentiment).label("label"))
-    .group_by(col(HumanLabel.article_id))
-    .subquery()
-)
 #: One row a class and day: few enough to count the days of all classes here.
 _LABELLED_BY_DAY = (
-    select(_GOLD.c.label, korean_day(col(Article.effective_at)).label("day"), func.count())
-    .join(Article, col(Article.id) == _GOLD.c.article_id)
-    .where(_ELIGIBLE_UNINDEXED)
-    .group_by(_GOLD.c.label, "day")
+    select(col(Article.gold_sentiment), korean_day(col(Article.effective_at)).label("day"), func.count())
+    .where(_ELIGIBLE, col(Article.gold_sentiment).is_not(None))
+    .group_by(col(Article.gold_sentiment), "day")
 )
 _IS_MATURED = col(Outcome.state) == OutcomeState.MATURED
 #: The state is asked within the sums: as a condition it would turn the join round, article by article.

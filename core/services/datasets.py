@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from core.db import insert_new
@@ -26,7 +25,6 @@ from core.models import (
     DatasetItem,
     DatasetVersion,
     DayScore,
-    HumanLabel,
     ModelVersion,
     Outcome,
     Prediction,
@@ -142,17 +140,9 @@ _ARTICLE = (
 
 
 def _sentiment_rows(session: Session) -> Iterable[Any]:
-    gold = (
-        select(col(HumanLabel.article_id), func.min(HumanLabel.sentiment).label("label"))
-        .group_by(col(HumanLabel.article_id))
-        .having(func.min(HumanLabel.sentiment) == func.max(HumanLabel.sentiment))
-        .subquery()
-    )
-    statement = (
-        select(col(Article.id), col(Article.key), gold.c.label, *_ARTICLE)  # type: ignore[call-overload]
-        .join(gold, gold.c.article_id == col(Article.id))
-        .where(col(Article.reason).is_(None))
-    )
+    statement = select(  # type: ignore[call-overload]
+        col(Article.id), col(Article.key), col(Article.gold_sentiment), *_ARTICLE
+    ).where(col(Article.reason).is_(None), col(Article.gold_sentiment).is_not(None))
     return ((*row, None, None, None) for row in session.exec(statement))
 
 

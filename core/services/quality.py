@@ -1,5 +1,6 @@
 """Decide, for every article, whether it is a sample and if not why; take single ones out by hand."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,8 +15,17 @@ from core.errors import NotFound, Refused
 from core.models import Article, HumanLabel, Outcome
 
 
+@dataclass(frozen=True)
+class _Derived:
+    """What this service keeps on an article."""
+
+    reason: str | None
+    near_duplicate_group: int | None
+    gold_sentiment: str | None
+
+
 def refresh_reasons(session: Session, policy: Policy, *, now: datetime) -> dict[str, int]:  # noqa: ARG001 - as every service
-    """Recompute every article's reason and near-duplicate group, write what changed, commit.
+    """Recompute every article's reason, near-duplicate group and gold sentiment; write changes, commit.
 
     Comparing texts is slow and happens with no transaction open; if the set of unique articles has
     changed meanwhile, it is done again. Everything else is read and written in one transaction.
@@ -29,35 +39,37 @@ def refresh_reasons(session: Session, policy: Policy, *, now: datetime) -> dict[
     compared: tuple[int, ...] = ()
     groups: list[tuple[int, ...]] = []
     while True:
-        facts, stored = _facts(session)
+        facts, stored, gold = _facts(session)
         unique = unique_articles(facts)
         if unique == compared:
             break
         stories = _stories(session, unique)
         session.rollback()
         groups, compared = _near_duplicates(stories, policy), unique
-    changes = _changes(facts, groups, stored)
+    wanted = _derive(facts, groups, gold)
+    changes = [{"id": key} | vars(derived) for key, derived in wanted.items() if stored[key] != derived]
     if changes:
         session.execute(update(Article), changes)
     session.commit()
-    reasons = dict(stored) | {row["id"]: (row["reason"], None) for row in changes}
     return {
-        "eligible": sum(code is None for code, _ in reasons.values()),
+        "eligible": sum(derived.reason is None for derived in wanted.values()),
         "reasons_changed": len(changes),
         "near_duplicate_groups": len(groups),
     }
 
 
-def _facts(session: Session) -> tuple[list[ArticleFacts], dict[int, tuple[str | None, int | None]]]:
-    """Return what decides the reasons, and the stored (reason, group) by article id."""
+def _facts(session: Session) -> tuple[list[ArticleFacts], dict[int, _Derived], dict[int, str]]:
+    """Return what decides the reasons, what is stored by article id, and the agreed human labels."""
     matured = set(session.scalars(select(Outcome.article_id).where(Outcome.state == OutcomeState.MATURED)))
-    labels = dict(
-        session.execute(
-            select(col(HumanLabel.article_id), func.count(func.distinct(HumanLabel.sentiment))).group_by(
-                col(HumanLabel.article_id)
-            )
-        ).all()
-    )
+    votes = session.execute(
+        select(
+            col(HumanLabel.article_id),
+            func.count(func.distinct(HumanLabel.sentiment)),
+            func.min(HumanLabel.sentiment),
+        ).group_by(col(HumanLabel.article_id))
+    ).all()
+    labels = {article_id: classes for article_id, classes, _ in votes}
+    gold = {article_id: label for article_id, classes, label in votes if classes == 1}
     columns: list[Any] = [
         Article.id,
         Article.url,
@@ -67,6 +79,7 @@ def _facts(session: Session) -> tuple[list[ArticleFacts], dict[int, tuple[str | 
         Article.excluded_reason,
         Article.reason,
         Article.near_duplicate_group,
+        Article.gold_sentiment,
     ]
     rows = session.execute(select(*columns).order_by(col(Article.id))).all()
     facts = [
@@ -82,7 +95,7 @@ def _facts(session: Session) -> tuple[list[ArticleFacts], dict[int, tuple[str | 
         )
         for row in rows
     ]
-    return facts, {row[0]: (row[6], row[7]) for row in rows}
+    return facts, {row[0]: _Derived(*row[6:9]) for row in rows}, gold
 
 
 def _stories(session: Session, unique: tuple[int, ...]) -> list[Story]:
@@ -102,22 +115,19 @@ def _near_duplicates(stories: list[Story], policy: Policy) -> list[tuple[int, ..
     )
 
 
-def _changes(
-    facts: list[ArticleFacts],
-    groups: list[tuple[int, ...]],
-    stored: dict[int, tuple[str | None, int | None]],
-) -> list[dict[str, Any]]:
+def _derive(
+    facts: list[ArticleFacts], groups: list[tuple[int, ...]], gold: dict[int, str]
+) -> dict[int, _Derived]:
     older = superseded(facts)
     group_of = {article_id: min(group) for group in groups for article_id in group}
     kept = {group[0] for group in groups}
-    changes = []
+    derived = {}
     for article in facts:
         key = article.article_id
         group = group_of.get(key)
         code = reason(article, superseded=key in older, near_duplicate=group is not None and key not in kept)
-        if stored[key] != (code, group):
-            changes.append({"id": key, "reason": code, "near_duplicate_group": group})
-    return changes
+        derived[key] = _Derived(code, group, gold.get(key))
+    return derived
 
 
 def exclude(session: Session, article_id: int, *, why: str, now: datetime) -> Article:  # noqa: ARG001 - as every service

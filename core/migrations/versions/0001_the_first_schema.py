@@ -105,8 +105,10 @@ def upgrade() -> None:
     sa.Column('excluded_reason', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
     sa.Column('reason', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
     sa.Column('near_duplicate_group', sa.Integer(), nullable=True),
+    sa.Column('gold_sentiment', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
     sa.Column('created_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
     sa.CheckConstraint("family IN ('general', 'crypto')", name='ck_family'),
+    sa.CheckConstraint("gold_sentiment IN ('positive', 'neutral', 'negative')", name='ck_gold_sentiment'),
     sa.CheckConstraint("origin IN ('ai-news-trader', 'labelled', 'api', 'demo')", name='ck_origin'),
     sa.CheckConstraint("reason IN ('PLACEHOLDER_BODY', 'DUPLICATE_URL', 'NEAR_DUPLICATE', 'NO_LABEL', 'LABEL_CONFLICT', 'EXCLUDED_BY_HAND')", name='ck_reason'),
     sa.ForeignKeyConstraint(['import_id'], ['import_run.id'], ),
@@ -119,6 +121,7 @@ def upgrade() -> None:
         batch_op.create_index('ix_article_day', ['family', 'file_date'], unique=False)
         batch_op.create_index(batch_op.f('ix_article_effective_at'), ['effective_at'], unique=False)
         batch_op.create_index('ix_article_funnel', ['reason', 'family', 'origin'], unique=False)
+        batch_op.create_index('ix_article_gold', ['reason', 'gold_sentiment', 'effective_at'], unique=False)
         batch_op.create_index(batch_op.f('ix_article_import_id'), ['import_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_article_near_duplicate_group'), ['near_duplicate_group'], unique=False)
         batch_op.create_index('ix_article_origin', ['origin'], unique=False)
@@ -422,6 +425,7 @@ def downgrade() -> None:
         batch_op.drop_index('ix_article_origin')
         batch_op.drop_index(batch_op.f('ix_article_near_duplicate_group'))
         batch_op.drop_index(batch_op.f('ix_article_import_id'))
+        batch_op.drop_index('ix_article_gold')
         batch_op.drop_index('ix_article_funnel')
         batch_op.drop_index(batch_op.f('ix_article_effective_at'))
         batch_op.drop_index('ix_article_day')
