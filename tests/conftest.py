@@ -1,12 +1,15 @@
 """What many tests need: an application on a temporary database, with a fixed clock."""
 
 from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from sqlalchemy import case, func, select, update
 
 from core.bootstrap import build_app, set_app
-from core.db import insert_new, writing
+from core.db import insert_new, migrate, open_engine, writing
 from core.domain.text import content_hash
 from core.models import Article, DatasetItem, DatasetVersion, HumanLabel, ModelVersion, Prediction
 from core.providers.scripted import ScriptedProvider
@@ -16,10 +19,32 @@ NOW = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)
 CLASSES = ("positive", "neutral", "negative")
 
 
+@cache
+def _template() -> bytes:
+    """Return the bytes of an empty migrated database: migrating takes a tenth of a second, copying none."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "template.db")
+        engine = open_engine(f"sqlite:///{path}")
+        migrate(engine)
+        with engine.connect() as connection:
+            connection.exec_driver_sql("COMMIT")
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        engine.dispose()
+        return path.read_bytes()
+
+
+def empty_database(path):
+    """Write an empty migrated database to `path` and return its engine."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(_template())
+    return open_engine(f"sqlite:///{path}")
+
+
 @pytest.fixture
 def app(tmp_path):
     """An application with the scripted provider, on an empty database, at a fixed moment."""
     settings = Settings(data_dir=tmp_path / "data", _env_file=None)
+    empty_database(tmp_path / "data" / "newstune.db").dispose()
     app = build_app(settings, providers={"scripted": ScriptedProvider()}, now=lambda: NOW)
     set_app(app)
     yield app

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import Session, func, select
 
-from core.db import migrate, open_engine, writing
+from core.db import writing
 from core.errors import InputRejected
 from core.models import Article, HumanLabel, Prediction
 from core.services import imports, ingest
@@ -17,6 +17,7 @@ from core.sources import rows
 from core.sources.ai_news_trader import read_parent_folder
 from core.sources.tabular import read_labelled
 from tests import parent_folder
+from tests.conftest import empty_database
 
 NOW = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)
 
@@ -203,8 +204,7 @@ def test_one_bad_item_rejects_its_file_and_no_other(case):
 
 @pytest.fixture(scope="module")
 def session(tmp_path_factory):
-    engine = open_engine(f"sqlite:///{tmp_path_factory.mktemp('bad')}/test.db")
-    migrate(engine)
+    engine = empty_database(tmp_path_factory.mktemp("bad") / "test.db")
     with writing(engine) as session:
         yield session
     engine.dispose()

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlmodel import select
 
-from core.db import insert_new, migrate, open_engine, writing
+from core.db import insert_new, writing
 from core.domain.policy import Policy
 from core.domain.types import Balance, Split, SplitMethod, Strategy, Target
 from core.errors import Refused
@@ -20,7 +20,7 @@ from core.models import (
     Prediction,
 )
 from core.services.datasets import build_dataset, load_candidates, preview_dataset
-from tests.conftest import agree
+from tests.conftest import agree, empty_database
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 POLICY = Policy()
@@ -29,8 +29,7 @@ CLASSES = ("positive", "neutral", "negative")
 
 @pytest.fixture
 def session(tmp_path):
-    engine = open_engine(f"sqlite:///{tmp_path / 'test.db'}")
-    migrate(engine)
+    engine = empty_database(tmp_path / "test.db")
     with writing(engine) as session:
         yield session
     engine.dispose()
@@ -118,8 +117,7 @@ def test_building_the_same_again_returns_the_same_version(session):
 def test_the_order_of_rows_in_the_database_does_not_matter(tmp_path, split_method):
     prints = set()
     for order in (1, -1):
-        engine = open_engine(f"sqlite:///{tmp_path / f'{order}.db'}")
-        migrate(engine)
+        engine = empty_database(tmp_path / f"{order}.db")
         with writing(engine) as session:
             store(session, order=order)
             prints.add(build_dataset(session, POLICY, split_method=split_method, now=NOW).sha256)

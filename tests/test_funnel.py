@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from core.db import insert_new, migrate, open_engine, reading, writing
+from core.db import insert_new, reading, writing
 from core.domain.policy import Policy
 from core.domain.types import Reason
 from core.models import (
@@ -21,7 +21,7 @@ from core.models import (
 )
 from core.queries.funnel import funnel, plan_strict
 from core.queries.progress import outcome_clock, progress
-from tests.conftest import agree
+from tests.conftest import agree, empty_database
 
 NOW = datetime(2025, 12, 1, tzinfo=UTC)
 FIRST = date(2025, 11, 3)
@@ -30,8 +30,7 @@ POLICY = Policy()
 
 @pytest.fixture
 def engine(tmp_path):
-    engine = open_engine(f"sqlite:///{tmp_path / 'test.db'}")
-    migrate(engine)
+    engine = empty_database(tmp_path / "test.db")
     with writing(engine) as session:
         session.add(ImportRun(kind="test", name="test", started_at=NOW))
         session.add(

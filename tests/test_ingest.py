@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import func, select
 
-from core.db import migrate, open_engine, writing
+from core.db import writing
 from core.domain.records import MarketRecord
 from core.domain.types import Instrument, MarketSource
 from core.errors import NotFound, Refused
@@ -17,6 +17,7 @@ from core.services import imports, ingest
 from core.sources.ai_news_trader import read_parent_folder
 from core.sources.tabular import read_labelled
 from tests import parent_folder
+from tests.conftest import empty_database
 
 NOW = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,8 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture
 def session(tmp_path):
-    engine = open_engine(f"sqlite:///{tmp_path}/test.db")
-    migrate(engine)
+    engine = empty_database(tmp_path / "test.db")
     with writing(engine) as session:
         yield session
     engine.dispose()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sqlmodel import select
 
-from core.db import insert_new, migrate, open_engine, reading, writing
+from core.db import insert_new, reading, writing
 from core.domain.market import MarketBook, Move
 from core.domain.outcomes import decide, direction, outcomes
 from core.domain.policy import Policy
@@ -23,6 +23,7 @@ from core.models import (
     Prediction,
 )
 from core.services.outcomes import refresh_day_scores, refresh_outcomes
+from tests.conftest import empty_database
 
 #: Monday to Friday, nine to half past three in Seoul
 DAYS = [date(2025, 11, 3) + timedelta(days=n) for n in range(5)]
@@ -31,6 +32,7 @@ WEEK = SessionTable(
     instants([datetime.combine(day, time(0), UTC) for day in DAYS]),
     instants([datetime.combine(day, time(6, 30), UTC) for day in DAYS]),
 )
+
 MONDAY, TUESDAY, WEDNESDAY = DAYS[:3]
 LATER = datetime(2025, 12, 1, tzinfo=UTC)
 POLICY = Policy()
@@ -86,8 +88,7 @@ def test_news_without_a_date_or_outside_the_calendar_is_void():
 
 @pytest.fixture
 def engine(tmp_path):
-    engine = open_engine(f"sqlite:///{tmp_path / 'test.db'}")
-    migrate(engine)
+    engine = empty_database(tmp_path / "test.db")
     with writing(engine) as session:
         session.add(ImportRun(kind="test", name="test", started_at=LATER))
         session.commit()

@@ -5,13 +5,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlmodel import select
 
-from core.db import insert_new, migrate, open_engine, reading, writing
+from core.db import insert_new, reading, writing
 from core.domain.policy import Policy
 from core.domain.types import Reason
 from core.domain.waterfall import ArticleFacts, reason, superseded, unique_articles
 from core.errors import NotFound, Refused
 from core.models import Article, HumanLabel, Outcome
 from core.services.quality import exclude, refresh_reasons, restore
+from tests.conftest import empty_database
 
 NOW = datetime(2025, 12, 1, tzinfo=UTC)
 POLICY = Policy()
@@ -82,8 +83,7 @@ LONG = "The exchange widens its trading hours from next month on"
 
 @pytest.fixture
 def engine(tmp_path):
-    engine = open_engine(f"sqlite:///{tmp_path / 'test.db'}")
-    migrate(engine)
+    engine = empty_database(tmp_path / "test.db")
     yield engine
     engine.dispose()
 

@@ -135,9 +135,7 @@ def _newest_test(session: Session, model_id: int, target: str) -> dict[str, Any]
 def arrivals(session: Session, target: str, *, now: datetime) -> Arrivals:
     """Count the samples of a target whose article appeared in the last four weeks."""
     matured = and_(col(Outcome.article_id) == Article.id, col(Outcome.state) == OutcomeState.MATURED)
-    gold = (
-        exists().where(matured) if target == Target.DIRECTION else col(Article.gold_sentiment).is_not(None)
-    )
+    gold = exists().where(matured) if target == Target.DIRECTION else col(Article.gold_sentiment).is_not(None)
     query = select(func.count()).where(
         col(Article.effective_at) > now - ARRIVAL_WINDOW,
         col(Article.effective_at) <= now,
