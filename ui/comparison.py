@@ -20,13 +20,16 @@ def report(result: Mapping[str, Any], champion: str, challenger: str) -> None:
         st.markdown(f"{verdict_badge(result['verdict'])} **{sentence(result, t)}**")
         if result["n"]:
             st.caption(" · ".join(_evidence(result)))
+    _warn_of_leaks(result.get("contaminated") or {}, champion, challenger)
     if not result["n"]:
         return
     left, right = st.columns([3, 2], gap="medium")
     with left:
         section(t("Accuracies"), t("On the same articles; the tick is the majority rate."))
         rows = [
-            score_charts.Measured(name, result[key], None, result["n"], result.get("majority"))
+            score_charts.Measured(
+                name, result[key], result.get(f"{key}_interval"), result["n"], result.get("majority")
+            )
             for name, key in ((champion, "accuracy_champion"), (challenger, "accuracy_challenger"))
         ]
         show(
@@ -51,6 +54,18 @@ def report(result: Mapping[str, Any], champion: str, challenger: str) -> None:
     with right:
         section(t("Article by article"), t("Only the articles on which exactly one is right carry evidence."))
         _table(result["table"], champion, challenger)
+
+
+def _warn_of_leaks(leaked: Mapping[str, int], champion: str, challenger: str) -> None:
+    names = {"champion": champion, "challenger": challenger}
+    for role in [role for role in names if leaked.get(role)]:
+        st.warning(
+            t(
+                "{model} was trained on {n} of these articles: its accuracy here is not evidence.",
+                model=fmt.plain(names[role]),
+                n=leaked[role],
+            )
+        )
 
 
 def _evidence(result: Mapping[str, Any]) -> list[str]:

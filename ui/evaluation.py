@@ -17,6 +17,13 @@ def report(metrics: Mapping[str, Any]) -> None:
     if not metrics["n"]:
         st.caption(t("– Nothing to score: no article of this part was answered."))
         return
+    if metrics.get("contaminated"):
+        st.warning(
+            t(
+                "This model was trained on {n} of these articles: its accuracy here is not evidence.",
+                n=metrics["contaminated"],
+            )
+        )
     _headline(metrics)
     left, right = st.columns(2, gap="medium")
     with left:

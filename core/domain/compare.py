@@ -18,7 +18,7 @@ from scipy.stats import binom, norm
 
 from core.domain import intervals
 from core.domain.intervals import Floats, Interval
-from core.domain.metrics import BY_DAY, Answers, macro_f1, majority
+from core.domain.metrics import BY_DAY, Answers, accuracy_interval, macro_f1, majority
 from core.domain.policy import Policy
 from core.domain.types import Target, Verdict
 
@@ -118,7 +118,9 @@ def compare(
     verdict, reason = _verdict(interval, number, len(both), policy.equivalence_margin)
     return {
         **_figures(old, new, table),
-        "interval": None if interval is None else list(interval),
+        "accuracy_champion_interval": _listed(accuracy_interval(old, seed)[0]),
+        "accuracy_challenger_interval": _listed(accuracy_interval(new, seed)[0]),
+        "interval": _listed(interval),
         "interval_method": method,
         "p": float(mcnemar_mid_p(table["champion_only"], table["challenger_only"])),
         "p_method": "mcnemar mid-p",
@@ -130,6 +132,10 @@ def compare(
         **_outlook(table, len(both), verdict, reason, policy),
         "coverage": {"asked": len(gold), "both_answered": len(both)},
     }
+
+
+def _listed(interval: Interval | None) -> list[float] | None:
+    return None if interval is None else list(interval)
 
 
 def _table(old: Answers, new: Answers) -> dict[str, int]:
