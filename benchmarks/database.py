@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy.exc import OperationalError
 from sqlmodel import select
 
 from benchmarks.row import Row
 from core.db import migrate, open_engine, reading, writing
+from core.errors import Refused
 from core.models import ImportRun
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -35,7 +35,7 @@ def _count_up(url: str, results: Any) -> None:
                     row.counts = {"count": row.counts["count"] + 1}
                     session.add(row)
                     session.commit()
-            except OperationalError as error:
+            except Refused as error:
                 locked.append(str(error))
             times.append(time.perf_counter() - started)
 

@@ -20,7 +20,7 @@ from core import workflows
 from core.bootstrap import get_app
 from core.domain.types import Family, Target
 from core.errors import InputRejected, NewstuneError, Place, Refused
-from core.services.predict import Question
+from core.services.predict import MAX_ID_CHARS, Question, TooLong, check_text
 
 #: A title and a body at their limits, with room for escapes; more is refused unread.
 MAX_REQUEST_BYTES = 256 * 1024
@@ -39,8 +39,8 @@ def _denied(request: Request) -> JSONResponse | None:
     """Return the refusal for a request that may not ask, or None."""
     token = get_app().settings.api_token
     if token is not None:
-        given = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if hmac.compare_digest(given.encode(), token.get_secret_value().encode()):
+        given = request.headers.get("authorization", "")
+        if hmac.compare_digest(given.encode(), f"Bearer {token.get_secret_value()}".encode()):
             return None
         return _error(401, "Send the header 'Authorization: Bearer <token>' with this server's API token.")
     # A page of another site can reach a loopback port by a name of its own: the Host header tells.
@@ -77,7 +77,7 @@ async def predict(request: Request) -> JSONResponse:
         question, target = _question(payload), _target(payload)
         answer = await run_in_threadpool(workflows.answer, get_app(), question, target)
     except InputRejected as error:
-        return _error(413 if error.problem.endswith("are allowed") else 400, str(error))
+        return _error(413 if isinstance(error, TooLong) else 400, str(error))
     except Refused as error:
         return _error(503, str(error))
     except NewstuneError as error:
@@ -90,8 +90,7 @@ async def _payload(request: Request) -> dict[str, Any]:
     async for chunk in request.stream():
         size += len(chunk)
         if size > MAX_REQUEST_BYTES:
-            problem = f"it has more than {MAX_REQUEST_BYTES:,} bytes; {MAX_REQUEST_BYTES:,} are allowed"
-            raise InputRejected("request", problem, "Shorten the article")
+            raise TooLong("request", f"it has more than {MAX_REQUEST_BYTES:,} bytes", "Shorten the article")
         chunks.append(chunk)
     try:
         payload = json.loads(b"".join(chunks))
@@ -116,6 +115,7 @@ def _question(payload: dict[str, Any]) -> Question:
         raise InputRejected(
             Place("request", column="id"), "it is not a number or text", "Send the article's id"
         )
+    check_text("id", str(news_id), MAX_ID_CHARS)
     family = Family(_word(payload, "family", list(Family)) or Family.GENERAL)
     return Question(title, body or None, source, family)
 

@@ -15,12 +15,15 @@ from threading import Lock
 from types import ModuleType
 from typing import Any
 
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from core.db import migrate, open_engine
 from core.domain.policy import Policy
 from core.domain.sessions import SessionTable
-from core.errors import NotFound
+from core.errors import NotFound, Refused
 from core.providers.base import Provider, Trainer
 from core.settings import Settings
 
@@ -114,10 +117,29 @@ def build_app(
     Refused
         If the database cannot be used by this version of the program.
     """
-    settings = settings or Settings()
-    engine = open_engine(settings.url)
-    migrate(engine)
+    try:
+        settings = settings or Settings()
+    except (SettingsError, ValidationError) as error:
+        raise Refused(
+            f"A setting cannot be used: {_first_line(error)}", "See the table in README.md"
+        ) from error
+    try:
+        engine = open_engine(settings.url)
+        migrate(engine)
+    except (SQLAlchemyError, OSError) as error:
+        problem = f"The database in '{settings.data_dir.name}' cannot be opened: {_first_line(error)}"
+        raise Refused(
+            problem, "Check NEWSTUNE_DATA_DIR and NEWSTUNE_DATABASE_URL, or restore a backup"
+        ) from error
     return App(settings, engine, providers if providers is not None else _all_providers(), now)
+
+
+def _first_line(error: Exception) -> str:
+    """Return what an error says, without the values of settings, which may be secret."""
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"NEWSTUNE_{'_'.join(map(str, first['loc'])).upper()}: {first['msg']}"
+    return str(error).splitlines()[0]
 
 
 def _all_providers() -> dict[str, Provider]:

@@ -21,7 +21,6 @@ from core.domain.types import Balance, Split, SplitMethod, Strategy, Target
 from core.errors import NewstuneError
 from core.queries import listings
 from core.queries.funnel import funnel
-from core.settings import Settings
 
 Command = Callable[[App, argparse.Namespace], dict[str, Any]]
 
@@ -34,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     app = None
     try:
-        app = build_app(Settings())
+        app = build_app()
         result = options.run(app, options)
     except NewstuneError as error:
         return _fail(options, str(error))
@@ -137,7 +136,7 @@ def _compare(app: App, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _promote(app: App, options: argparse.Namespace) -> dict[str, Any]:
-    workflows.promote(app, options.model, options.target, options.reason)
+    workflows.promote(app, options.id, options.target, options.reason)
     return _champions(app)
 
 
@@ -253,7 +252,7 @@ def _add_model_commands(command: Callable[..., argparse.ArgumentParser]) -> None
         added.add_argument(name, type=int, required=True)
     added.add_argument("--split", type=Split, choices=list(Split), default=Split.TEST)
     added = command("promote", _promote, "make a model the champion of a target")
-    added.add_argument("--model", type=int, required=True)
+    added.add_argument("id", type=int)
     added.add_argument("--target", type=Target, choices=list(Target), required=True)
     added.add_argument("--reason", required=True)
     added = command("rollback", _rollback, "give a target back to the champion before")

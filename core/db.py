@@ -20,11 +20,12 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import ColumnElement, Engine, SQLColumnExpression, String, create_engine, event, func
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, SQLModel
 
 from core.errors import Refused
 
-#: Rows a statement: a chunk holds the write lock for about a tenth of a second.
+#: Rows a statement.
 CHUNK = 5_000
 MIGRATIONS = Path(__file__).parent / "migrations"
 #: First release with the fix for the WAL-reset corruption bug, and the branches it was ported to.
@@ -89,16 +90,42 @@ def writing(engine: Engine) -> Iterator[Session]:
     """Yield a session whose transactions take the write lock at their first statement.
 
     Nothing is committed unless the caller commits: services do, once, at their end.
+
+    Raises
+    ------
+    Refused
+        If the database is locked for too long, full, or read-only; the transaction left nothing.
     """
-    with Session(engine, expire_on_commit=False) as session:
+    with _translated(), Session(engine, expire_on_commit=False) as session:
         yield session
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Session]:
-    """Yield a session that sees one snapshot and never takes the write lock."""
-    with Session(engine.execution_options(newstune_mode="DEFERRED")) as session:
+    """Yield a session that sees one snapshot and never takes the write lock; raises as `writing` does."""
+    with _translated(), Session(engine.execution_options(newstune_mode="DEFERRED")) as session:
         yield session
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        raise Refused(
+            f"The database cannot do this now ({error.orig}); nothing was written",
+            "Try again in a moment, and look at the free space of the disk if it stays so",
+        ) from error
+
+
+def let_go(session: Session) -> None:
+    """End a reading beat: give the lock back and keep the values that were loaded.
+
+    A plain rollback expires what was loaded, and the next look at it would begin a new write transaction
+    over the slow work that the beat was ended for.
+    """
+    session.expunge_all()
+    session.rollback()
 
 
 def _alembic(connection: Connection) -> Config:

@@ -129,6 +129,8 @@ class HumanLabel(Base, table=True):
     article_id: int = Field(foreign_key="article.id")
     sentiment: str
     reviewer: str
+    #: given on an article on which reviewers disagreed: it decides, the others stay as they are
+    settles: bool = False
     import_id: int | None = Field(default=None, foreign_key="import_run.id", index=True)
     created_at: datetime
 

@@ -52,7 +52,6 @@ class Scheduler:
         except Timeout:
             return
         self.leader_since = self._app.now()
-        workflows.close_broken_runs(self._app)
         for job in workflows.JOBS:
             self._scheduler.add_job(
                 workflows.run_job,

@@ -3,7 +3,7 @@
 from functools import cached_property
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.domain.policy import Policy
@@ -36,6 +36,12 @@ class Settings(BaseSettings):
     actor: str = "local"
     scheduler: bool = True
     policy: Policy = Field(default_factory=Policy)
+
+    @field_validator("api_token")
+    @classmethod
+    def _blank_is_none(cls, token: SecretStr | None) -> SecretStr | None:
+        """Take an empty variable for no token: it must not open the API to everybody who sends none."""
+        return token if token and token.get_secret_value().strip() else None
 
     @cached_property
     def url(self) -> str:

@@ -1,5 +1,7 @@
 """The JSON routes: the parent's contract, its envelope, and who may ask."""
 
+import json
+
 import pytest
 from pydantic import SecretStr
 from sqlmodel import func, select
@@ -11,6 +13,7 @@ from core.api import MAX_REQUEST_BYTES, routes
 from core.db import reading
 from core.domain.types import Target
 from core.models import Article, Prediction
+from core.settings import Settings
 
 NEWS = {
     "id": 7,
@@ -130,3 +133,29 @@ def test_with_a_token_the_header_decides(ready):
         far.post("/api/predict", json=NEWS, headers={"authorization": "Bearer correct horse"}).status_code
         == 200
     )
+
+
+def test_an_empty_token_is_no_token(monkeypatch):
+    monkeypatch.setenv("NEWSTUNE_API_TOKEN", " ")
+    assert Settings(_env_file=None).api_token is None
+
+
+def test_the_token_needs_its_scheme(ready):
+    ready.settings.api_token = SecretStr("correct horse")
+    answer = client().post("/api/predict", json=NEWS, headers={"authorization": "correct horse"})
+    assert answer.status_code == 401
+
+
+@pytest.mark.parametrize("news_id", ["\ud800", "x" * 201])
+def test_an_id_that_cannot_be_sent_back_is_refused_before_anything_is_stored(ready, news_id):
+    before = count(ready, Article)
+    body = json.dumps(NEWS | {"id": news_id}).encode()
+    answer = client().post("/api/predict", content=body, headers={"content-type": "application/json"})
+    assert (answer.status_code in (400, 413), count(ready, Article)) == (True, before)
+
+
+def test_news_is_cleaned_like_that_of_every_other_source(ready):
+    client().post("/api/predict", json=NEWS | {"title": "Rates <img src=x> cut"})
+    with reading(ready.engine) as session:
+        stored = session.exec(select(Article.title).order_by(Article.id.desc())).first()
+    assert "<img" not in stored

@@ -2,10 +2,12 @@
 
 from datetime import date, timedelta
 
+import pytest
 from sqlmodel import select
 
 from core import workflows
 from core.db import insert_new, reading, writing
+from core.errors import Refused
 from core.models import Article, MarketDay, Outcome
 from tests.conftest import NOW, article
 
@@ -50,3 +52,12 @@ def test_an_outcome_matures_once_its_close_is_past_and_known(app):
 
 def test_following_training_with_no_job_does_nothing(app):
     assert workflows.follow_training(app) == ""
+
+
+def test_a_job_run_by_hand_that_fails_says_so(app, monkeypatch):
+    def broken(_):
+        raise ValueError("the disk is on fire")
+
+    monkeypatch.setattr("core.workflows.background.JOBS", (workflows.Job("broken", broken, every_s=1),))
+    with pytest.raises(Refused, match="the disk is on fire"):
+        workflows.run_job_now(app, "broken")

@@ -224,7 +224,7 @@ def import_table(session, data):
     except InputRejected as problem:
         imports.fail_run(session, run_id, problem=str(problem), now=NOW)
         return 0
-    counts = ingest.store_labels(session, records, run_id=run_id, now=NOW)
+    counts = ingest.store_labels(session, records, run_id=run_id, reviewer="import", now=NOW)
     imports.finish_run(session, run_id, counts=counts, files=[report], now=NOW)
     return len(records)
 

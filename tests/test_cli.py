@@ -83,7 +83,7 @@ def test_the_whole_loop_from_a_table_to_an_answer(done, table, tmp_path):
 
     verdict = done("compare", "--champion", few_shot, "--challenger", model, "--dataset", dataset["id"])
     assert (verdict["verdict"], verdict["sentence"] != "") == ("better", True)
-    done("promote", "--model", model, "--target", "sentiment", "--reason", "better on the test part")
+    done("promote", model, "--target", "sentiment", "--reason", "better on the test part")
     answer = done("predict", "--title", "Company 5 sees plunge in unit 9")
     assert (answer["sentiment"], 1 <= len(answer["keywords"]) <= 5) == ("negative", True)
 
@@ -111,7 +111,7 @@ def test_a_refusal_is_one_sentence_and_exit_code_1(run, tmp_path):
         ("dataset", "export", 9, "--out", "x"),
         ("dataset", "build"),
         ("compare", "--champion", 1, "--challenger", 2, "--dataset", 1),
-        ("promote", "--model", 9, "--target", "sentiment", "--reason", "x"),
+        ("promote", 9, "--target", "sentiment", "--reason", "x"),
         ("rollback", "--target", "sentiment", "--reason", "x"),
         ("predict", "--title", "x"),
         ("predict", "--title", " "),
@@ -122,7 +122,7 @@ def test_what_an_empty_database_cannot_do_is_refused(run, arguments):
     assert (code, result["error"].endswith(".")) == (1, True)
 
 
-@pytest.mark.parametrize("arguments", [("fly",), ("train",), ("promote", "--model", "x"), ("dataset",)])
+@pytest.mark.parametrize("arguments", [("fly",), ("train",), ("promote", "x"), ("dataset",)])
 def test_wrong_usage_is_exit_code_2(arguments):
     with pytest.raises(SystemExit) as exit_:
         main(list(arguments))
@@ -146,3 +146,39 @@ def test_people_get_lines_instead_of_json(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("NEWSTUNE_DATA_DIR", str(tmp_path))
     assert main(["funnel"]) == 0
     assert "verified: 0" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("NEWSTUNE_POLICY", "{"),
+        ("NEWSTUNE_POLICY", '{"train_share": 1.2}'),
+        ("NEWSTUNE_SCHEDULER", "maybe"),
+        ("NEWSTUNE_DATABASE_URL", "sqlite:////proc/nowhere/x.db"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_a_sentence(run, monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    code, result, err = run("models")
+    assert (code, result["error"].endswith("."), "Traceback" in err) == (1, True, False)
+
+
+def test_a_file_that_is_no_database_is_a_sentence(run, tmp_path):
+    folder = tmp_path / "data folder"
+    folder.mkdir()
+    (folder / "newstune.db").write_bytes(b"not a database, whatever its name says" * 100)
+    code, result, _ = run("models")
+    assert (code, "cannot be opened" in result["error"]) == (1, True)
+
+
+def test_a_corrected_table_replaces_its_labels_and_another_table_that_differs_is_a_conflict(done, tmp_path):
+    def table(name, label):
+        path = tmp_path / name
+        path.write_text(f"title,label\nThe central bank kept its rate,{label}\n", encoding="utf-8")
+        return path
+
+    done("import", table("a.csv", "neutral"))
+    corrected = done("import", table("a.csv", "negative"))
+    assert (corrected["labels_replaced"], done("funnel")["by_label"]["sentiment"]["negative"]) == (1, 1)
+    done("import", table("b.csv", "positive"))
+    assert done("funnel")["reasons"]["LABEL_CONFLICT"] == 1

@@ -188,15 +188,15 @@ def test_a_human_label_covers_no_stretch_of_the_market(session):
     assert (one(session).market_day, one(session).closes_at) == (None, None)
 
 
-def test_success_is_judged_by_the_newest_imported_few_shot_prediction(session):
+def test_success_is_judged_by_the_prediction_that_the_article_came_with(session):
     store(session, 1)
     assert one(session).success is None
     predict(session, 1, "negative")
     assert one(session).success is False
-    predict(session, 1, "positive", name="newer", at=NOW + timedelta(hours=1))
+    predict(session, 1, "positive", name="later", at=NOW + timedelta(hours=1))
     predict(session, 1, "negative", name="tuned", kind="fine_tuned", at=NOW + timedelta(hours=2))
     predict(session, 1, "negative", request_id="api", at=NOW + timedelta(hours=3))
-    assert one(session).success is True
+    assert one(session).success is False
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 
 import pytest
 from alembic import command
-from sqlalchemy import inspect, text
+from sqlalchemy import event, inspect, text
 from sqlalchemy.exc import IntegrityError, StatementError
 from sqlmodel import select
 
 from core import db
-from core.db import insert_new, migrate, open_engine, reading, sqlite_is_affected, writing
+from core.db import insert_new, let_go, migrate, open_engine, reading, sqlite_is_affected, writing
 from core.errors import Refused
 from core.models import Base, Champion, ModelVersion
 
@@ -173,3 +173,27 @@ def test_two_processes_of_five_threads_lose_no_update_and_meet_no_lock(engine):
     with reading(engine) as session:
         assert errors.empty()
         assert session.exec(select(ModelVersion)).one().params["count"] == 2 * 5 * rounds
+
+
+def test_a_database_that_stays_locked_is_a_sentence(engine):
+    impatient = open_engine(str(engine.url))
+    event.listen(impatient, "connect", lambda connection, _: connection.execute("PRAGMA busy_timeout=50"))
+    with engine.connect() as other:
+        other.execute(text("SELECT 1"))  # begins, and so holds the write lock
+
+        def write():
+            with writing(impatient) as session:
+                session.exec(select(ModelVersion)).all()
+
+        with pytest.raises(Refused, match="locked"):
+            write()
+    impatient.dispose()
+
+
+def test_letting_go_ends_the_transaction_and_keeps_the_values(engine):
+    with writing(engine) as session:
+        insert_new(session, ModelVersion, [model("a")])
+        session.commit()
+        row = session.exec(select(ModelVersion)).one()
+        let_go(session)
+        assert (row.name, session.in_transaction()) == ("a", False)

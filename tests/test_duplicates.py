@@ -21,7 +21,7 @@ def story(article_id, title=LONG, body=None, day=0.0):
 
 
 def groups(*stories, jaccard=0.8):
-    return near_duplicate_groups(stories, jaccard=jaccard, days=7, short_title_chars=20)
+    return near_duplicate_groups(tuple(stories), jaccard=jaccard, days=7, short_title_chars=20)
 
 
 def all_pairs(stories, jaccard):

@@ -43,7 +43,7 @@ def store_folder(session, run_id, files=None):
 
 def store_table(session, run_id, text):
     records, _ = read_labelled("labels.csv", text.encode())
-    return ingest.store_labels(session, records, run_id=run_id, now=NOW)
+    return ingest.store_labels(session, records, run_id=run_id, reviewer="import", now=NOW)
 
 
 def count(session, table):
@@ -223,7 +223,7 @@ records, _ = read_labelled("labels.csv", Path(table).read_bytes())
 with writing(open_engine(url)) as session:
     run_id = imports.begin_run(session, "ai-news-trader", "data", now=now)
     first = ingest.store_parent(session, parsed, run_id=run_id, now=now)
-    second = ingest.store_labels(session, records, run_id=run_id, now=now)
+    second = ingest.store_labels(session, records, run_id=run_id, reviewer="import", now=now)
 print(first["articles_new"], first["predictions_new"], second["labels_new"], second["articles_new"])
 """
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import event
 from sqlmodel import select
 
 from core import workflows
@@ -130,3 +131,42 @@ def test_a_launch_that_broke_off_is_given_up_after_its_limit(seeded):
 def test_an_unknown_dataset_or_provider_is_named(seeded, dataset_id, provider):
     with pytest.raises(NotFound, match=r"99|nobody"):
         workflows.start_training(seeded, dataset_id, provider)
+
+
+def test_no_transaction_is_open_while_a_trainer_is_spoken_to(seeded):
+    open_now = []
+    trainer = seeded.providers["scripted"].trainer
+    begun = set()
+    event.listen(seeded.engine, "begin", lambda connection: begun.add(id(connection)))
+    for end in ("commit", "rollback"):
+        event.listen(seeded.engine, end, lambda connection: begun.discard(id(connection)))
+    for name in ("preflight", "start", "poll", "cancel"):
+        asked = getattr(trainer, name)
+        setattr(trainer, name, lambda *a, asked=asked: (open_now.append(bool(begun)), asked(*a))[1])
+    trainer.reports = [RUNNING]
+    workflows.start_training(seeded, 1, "scripted")
+    workflows.poll_training(seeded)
+    workflows.cancel_training(seeded, 1)
+    assert (len(open_now) >= 5, any(open_now)) == (True, False)
+
+
+def test_a_job_of_a_provider_that_is_gone_fails_and_lets_the_next_one_run(seeded):
+    with writing(seeded.engine) as session:
+        session.add(TrainingJob(provider="gone", dataset_id=1, status="queued", actor="x", created_at=NOW))
+        session.commit()
+    second = workflows.start_training(seeded, 1, "scripted")
+    workflows.wait_for_training(seeded, second)
+    assert (job(seeded, 1).status, "not set up" in job(seeded, 1).error) == ("failed", True)
+
+
+def test_a_name_that_an_imported_model_took_does_not_lose_the_trained_one(seeded):
+    with writing(seeded.engine) as session:
+        taken = {
+            "name": "scripted-sentiment-001",
+            "kind": "few_shot",
+            "provider": "imported",
+            "base_model": "x",
+        }
+        session.add(ModelVersion(**taken, created_at=NOW))
+        session.commit()
+    assert workflows.wait_for_training(seeded, workflows.start_training(seeded, 1, "scripted")) == 3

@@ -7,10 +7,11 @@ from sqlmodel import select
 
 from core.db import insert_new, reading, writing
 from core.domain.policy import Policy
-from core.domain.types import Reason
+from core.domain.types import Reason, Sentiment
 from core.domain.waterfall import ArticleFacts, reason, superseded, unique_articles
 from core.errors import NotFound, Refused
 from core.models import Article, HumanLabel, Outcome
+from core.services.labels import label_article
 from core.services.quality import exclude, refresh_reasons, restore
 from tests.conftest import empty_database
 
@@ -257,3 +258,15 @@ def test_an_exclusion_needs_a_reason_and_an_article(engine):
 
 def test_an_empty_database_has_nothing_to_refresh(engine):
     assert refresh(engine) == {"eligible": 0, "reasons_changed": 0, "near_duplicate_groups": 0}
+
+
+def test_a_label_given_on_a_conflict_settles_it(engine):
+    add(engine, {})
+    label(engine, 1, "positive", "negative")
+    refresh(engine)
+    with writing(engine) as session:
+        label_article(session, 1, sentiment=Sentiment.NEUTRAL, reviewer="lee", now=NOW)
+    refresh(engine)
+    assert reasons(engine) == [None]
+    with reading(engine) as session:
+        assert session.scalars(select(Article.gold_sentiment)).one() == "neutral"

@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,10 +48,13 @@ class Story:
     at: datetime | None
 
 
+@lru_cache(maxsize=1)
 def near_duplicate_groups(
-    stories: Sequence[Story], *, jaccard: float, days: int, short_title_chars: int
+    stories: tuple[Story, ...], *, jaccard: float, days: int, short_title_chars: int
 ) -> list[tuple[int, ...]]:
     """Return the groups of two or more near-duplicates, each with the article to keep first.
+
+    The last answer is kept: texts never change, so between two imports the question is the same.
 
     Groups are connected components. The earliest published is kept; undated ones come after the dated
     ones, in order of their id.

@@ -49,3 +49,22 @@ class Policy:
     power: float = 0.8
     confidence_default: int = 85
     system_prompt: str = "당신은 금융 시장 전문 뉴스 분석가입니다."
+
+    def __post_init__(self) -> None:
+        shares = (self.near_duplicate_jaccard, self.train_share, self.validation_share, self.power)
+        if not all(0 < share < 1 for share in shares) or self.train_share + self.validation_share >= 1:
+            raise ValueError(
+                "shares and probabilities lie between 0 and 1, train and validation below 1 together"
+            )
+        positive = (
+            self.goal,
+            self.ideal_goal,
+            self.direction_threshold_general_pct,
+            self.direction_threshold_crypto_pct,
+            self.stock_limit_pct,
+            self.minimum_effect,
+        )
+        if not all(value > 0 for value in positive):
+            raise ValueError("goals, thresholds, limits and the minimum effect are above 0")
+        if not 0 <= self.confidence_default <= 100 or not 0 <= self.day_accuracy_gate <= 100:
+            raise ValueError("the default confidence and the day gate lie between 0 and 100")

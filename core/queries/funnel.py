@@ -16,6 +16,7 @@ from core.domain.types import (
     Instrument,
     MarketSource,
     MarketStatus,
+    Origin,
     OutcomeState,
     Reason,
     Sentiment,
@@ -50,6 +51,7 @@ def funnel(session: Session, policy: Policy) -> dict[str, Any]:
         "verified_by_target": {target: sum(by_label[target].values()) for target in by_label},
         "plan_strict": plan_strict(session, policy),
         "goal": policy.goal,
+        "demo_articles": _demo_articles(session),
         "by_label": by_label,
         "reasons": {str(code): reasons[code] for code in Reason},
         "market_days": market_days(session, policy),
@@ -118,6 +120,12 @@ def verified_by_label(session: Session) -> dict[str, dict[str, int]]:
         str(Target.SENTIMENT): _classes(session.execute(by_person).all()),
         str(Target.DIRECTION): _classes(session.execute(by_market).all()),
     }
+
+
+def _demo_articles(session: Session) -> int:
+    """Return how many articles came from the demo: what counts them says nothing of the world."""
+    query = select(func.count()).select_from(Article).where(col(Article.origin) == Origin.DEMO)
+    return int(session.execute(query).scalar_one())
 
 
 def _classes(rows: Any) -> dict[str, int]:

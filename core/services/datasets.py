@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, desc, select
 
 from core.db import insert_new
 from core.domain.dataset import DatasetPlan, Recipe, plan_dataset
@@ -105,8 +105,8 @@ def load_candidates(session: Session, policy: Policy, target: Target) -> list[Ca
     """Return the verified samples of one target: eligible articles with its gold label.
 
     Gold is the human label on which all reviewers agree (sentiment), or the direction of the matured
-    outcome (direction). `success` and `plan_strict` look at the article's newest imported few-shot
-    prediction and at the recomputed accuracy of its file date.
+    outcome (direction). `success` and `plan_strict` look at the prediction that the article came with
+    and at the recomputed accuracy of its file date.
     """
     said = _own_predictions(session)
     gated = _days_over_gate(session, policy)
@@ -167,12 +167,12 @@ def _direction_rows(session: Session) -> Iterable[Any]:
 
 
 def _own_predictions(session: Session) -> dict[int, str]:
-    """Return the sentiment of each article's newest imported few-shot prediction."""
+    """Return the sentiment that each article came with: its first few-shot prediction."""
     rows = session.exec(
         select(col(Prediction.article_id), col(Prediction.sentiment))
         .join(ModelVersion, col(ModelVersion.id) == col(Prediction.model_id))
         .where(col(ModelVersion.kind) == ModelKind.FEW_SHOT, col(Prediction.request_id) == "")
-        .order_by(col(Prediction.created_at), col(Prediction.id))
+        .order_by(desc(Prediction.id))  # the first comes last and stays
     )
     return dict(rows.all())
 

@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, desc, select
 
 from core.domain.policy import Policy
 from core.domain.training_format import chat_example, guard_formula, outcome_sentence, teach, template
@@ -143,7 +143,7 @@ def _rows(session: Session, dataset_id: int) -> list[_Row]:
                 ModelVersion.kind == ModelKind.FEW_SHOT,
                 Prediction.request_id == "",
             )
-            .order_by(col(Prediction.created_at), col(Prediction.id))
+            .order_by(desc(Prediction.id))  # the one it came with comes last and stays
         )
     }
     return [_Row(item, article, outcome, said.get(item.article_id)) for item, article, outcome in found]

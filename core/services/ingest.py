@@ -73,7 +73,7 @@ def store_parent(session: Session, parsed: ParentImport, *, run_id: int, now: da
 
 
 def store_labels(
-    session: Session, records: Sequence[LabelRecord], *, run_id: int, reviewer: str = "import", now: datetime
+    session: Session, records: Sequence[LabelRecord], *, run_id: int, reviewer: str, now: datetime
 ) -> dict[str, Any]:
     """Store a labelled table and commit.
 
@@ -84,7 +84,8 @@ def store_labels(
     Parameters
     ----------
     reviewer : str
-        Who labelled, for rows that do not say.
+        Who labelled, for rows that do not say. The same reviewer's other class for an article, from an
+        earlier import, is taken for a mistake since corrected and goes.
 
     Returns
     -------
@@ -99,6 +100,7 @@ def store_labels(
         {"article_id": place, "sentiment": record.sentiment, "reviewer": record.reviewer or reviewer} | cause
         for place, record in zip(ids, records, strict=True)
     ]
+    replaced = _drop_corrected(session, labels, run_id)
     new_labels = insert_new(session, HumanLabel, labels)
     answered = [(i, record.prediction) for i, record in zip(ids, records, strict=True) if record.prediction]
     predictions = _store_predictions(session, answered, run_id=run_id, now=now)
@@ -109,8 +111,31 @@ def store_labels(
         "articles_new": stored.new,
         "labels": len(records),
         "labels_new": new_labels,
+        "labels_replaced": replaced,
         **predictions,
     }
+
+
+def _drop_corrected(session: Session, labels: Sequence[Mapping[str, Any]], run_id: int) -> int:
+    """Delete what the same reviewers said of the same articles in earlier imports and say no more."""
+    given = {(row["article_id"], row["reviewer"], str(row["sentiment"])) for row in labels}
+    again = {(article_id, reviewer) for article_id, reviewer, _ in given}
+    stored = session.exec(
+        select(HumanLabel).where(
+            col(HumanLabel.reviewer).in_({reviewer for _, reviewer in again}),
+            col(HumanLabel.import_id) != run_id,
+        )
+    ).all()
+    stale = [
+        row
+        for row in stored
+        if (row.article_id, row.reviewer) in again
+        and (row.article_id, row.reviewer, row.sentiment) not in given
+    ]
+    for row in stale:
+        session.delete(row)
+    session.flush()
+    return len(stale)
 
 
 def store_market(

@@ -117,10 +117,12 @@ def _market_book(session: Session, policy: Policy) -> MarketBook:
 
 
 def has_due(session: Session, *, now: datetime) -> bool:
-    """Tell whether an article has no outcome yet, or one that is pending though its close is past."""
+    """Tell whether an article has no outcome yet, or a pending one whose close is past and on record."""
     undecided = select(col(Article.id)).where(~exists().where(col(Outcome.article_id) == col(Article.id)))
     closed = select(col(Outcome.article_id)).where(
-        col(Outcome.state) == OutcomeState.PENDING, col(Outcome.closes_at) <= now
+        col(Outcome.state) == OutcomeState.PENDING,
+        col(Outcome.closes_at) <= now,
+        exists().where(col(MarketDay.day) == col(Outcome.session)),
     )
     return any(session.execute(query.limit(1)).first() is not None for query in (undecided, closed))
 

@@ -1,12 +1,13 @@
 """Answering for a new article: who answers, and keeping what was answered."""
 
+import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlmodel import Session, col, select
 
 from core.db import insert_new
-from core.domain.text import clean_html, content_hash, is_placeholder
+from core.domain.text import clean_article, content_hash
 from core.domain.types import Family, Flag, Origin, Target
 from core.errors import InputRejected, Place, Refused
 from core.models import Article, Champion, ModelVersion, Prediction
@@ -14,6 +15,11 @@ from core.providers.base import Forecast
 
 MAX_TITLE_CHARS = 1_000
 MAX_BODY_CHARS = 20_000
+MAX_ID_CHARS = 200
+
+
+class TooLong(InputRejected):
+    """A text, or a request as a whole, is longer than is read."""
 
 
 @dataclass(frozen=True)
@@ -43,20 +49,21 @@ class Question:
     family: Family = Family.GENERAL
 
     def __post_init__(self) -> None:
-        _check("title", self.title, MAX_TITLE_CHARS)
+        check_text("title", self.title, MAX_TITLE_CHARS)
         if not self.title.strip():
             raise InputRejected(Place("request", column="title"), "it is empty", "Send the headline")
         for name, value, limit in (("content", self.body, MAX_BODY_CHARS), ("source", self.publisher, 200)):
             if value is not None:
-                _check(name, value, limit)
+                check_text(name, value, limit)
 
 
-def _check(name: str, value: str, limit: int) -> None:
+def check_text(name: str, value: str, limit: int) -> None:
+    """Raise TooLong or InputRejected where a field is no text that can be kept and read again."""
     place = Place("request", column=name)
     if len(value) > limit:
-        raise InputRejected(place, f"it has {len(value):,} characters; {limit:,} are allowed", "Shorten it")
-    if "\x00" in value or any("\ud800" <= char <= "\udfff" for char in value):
-        raise InputRejected(place, "it holds a NUL or half a character", "Send valid UTF-8 text")
+        raise TooLong(place, f"it has {len(value):,} characters; {limit:,} are allowed", "Shorten it")
+    if any(unicodedata.category(char) in ("Cc", "Cs") and char not in "\t\n\r" for char in value):
+        raise InputRejected(place, "it holds a control character or half a character", "Send plain text")
 
 
 def answering_model(session: Session, target: Target | None) -> tuple[ModelVersion, Target]:
@@ -92,10 +99,26 @@ def store_answer(
     now: datetime,
 ) -> int:
     """Keep a question as an article (found again by its content) with the answer; return the article's id."""
-    digest = content_hash(question.title, question.body)
+    title, body, flags, placeholder = clean_article(question.title, question.body)
+    digest = content_hash(title, body)
     same_text = select(Article.id).where(Article.content_hash == digest).order_by(col(Article.id)).limit(1)
     if session.exec(same_text).first() is None:
-        insert_new(session, Article, [_article_row(question, digest, now)])
+        row = {
+            "key": f"{Origin.API}|{digest}",
+            "family": question.family,
+            "origin": Origin.API,
+            "title": title,
+            "body": body,
+            "publisher": question.publisher,
+            # the contract has no publication time: the moment of asking is the best that is known
+            "scraped_at": now,
+            "effective_at": now,
+            "placeholder": placeholder,
+            "flags": [*flags, Flag.UNRELIABLE_TIME],
+            "content_hash": digest,
+            "created_at": now,
+        }
+        insert_new(session, Article, [row])
     article_id = session.exec(same_text).one()
     answer = {
         "article_id": article_id,
@@ -111,23 +134,3 @@ def store_answer(
     insert_new(session, Prediction, [answer])
     session.commit()
     return int(article_id or 0)
-
-
-def _article_row(question: Question, digest: str, now: datetime) -> dict[str, object]:
-    body, found_html = clean_html(question.body) if question.body else (question.body, False)
-    flags = [Flag.UNRELIABLE_TIME, *([Flag.HTML_REMNANT] if found_html else [])]
-    return {
-        "key": f"{Origin.API}|{digest}",
-        "family": question.family,
-        "origin": Origin.API,
-        "title": question.title,
-        "body": body,
-        "publisher": question.publisher,
-        # the contract has no publication time: the moment of asking is the best that is known
-        "scraped_at": now,
-        "effective_at": now,
-        "placeholder": is_placeholder(question.body) if question.body else False,
-        "flags": flags,
-        "content_hash": digest,
-        "created_at": now,
-    }

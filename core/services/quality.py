@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import update
 from sqlmodel import Session, col, func, select
 
+from core.db import let_go
 from core.domain.duplicates import Story, near_duplicate_groups
 from core.domain.policy import Policy
 from core.domain.types import OutcomeState, Reason
@@ -44,7 +45,7 @@ def refresh_reasons(session: Session, policy: Policy, *, now: datetime) -> dict[
         if unique == compared:
             break
         stories = _stories(session, unique)
-        session.rollback()
+        let_go(session)
         groups, compared = _near_duplicates(stories, policy), unique
     wanted = _derive(facts, groups, gold)
     changes = [{"id": key} | vars(derived) for key, derived in wanted.items() if stored[key] != derived]
@@ -61,15 +62,9 @@ def refresh_reasons(session: Session, policy: Policy, *, now: datetime) -> dict[
 def _facts(session: Session) -> tuple[list[ArticleFacts], dict[int, _Derived], dict[int, str]]:
     """Return what decides the reasons, what is stored by article id, and the agreed human labels."""
     matured = set(session.scalars(select(Outcome.article_id).where(Outcome.state == OutcomeState.MATURED)))
-    votes = session.execute(
-        select(
-            col(HumanLabel.article_id),
-            func.count(func.distinct(HumanLabel.sentiment)),
-            func.min(HumanLabel.sentiment),
-        ).group_by(col(HumanLabel.article_id))
-    ).all()
-    labels = {article_id: classes for article_id, classes, _ in votes}
-    gold = {article_id: label for article_id, classes, label in votes if classes == 1}
+    votes = _votes(session)
+    labels = {article_id: classes for article_id, (classes, _) in votes.items()}
+    gold = {article_id: label for article_id, (classes, label) in votes.items() if classes == 1}
     columns: list[Any] = [
         Article.id,
         Article.url,
@@ -98,6 +93,21 @@ def _facts(session: Session) -> tuple[list[ArticleFacts], dict[int, _Derived], d
     return facts, {row[0]: _Derived(*row[6:9]) for row in rows}, gold
 
 
+def _votes(session: Session) -> dict[int, tuple[int, str]]:
+    """Return for each labelled article how many classes people gave it, and one of them.
+
+    Where a label settles a disagreement, only settling labels count.
+    """
+    query = select(
+        col(HumanLabel.article_id),
+        func.count(func.distinct(HumanLabel.sentiment)),
+        func.min(HumanLabel.sentiment),
+    ).group_by(col(HumanLabel.article_id))
+    votes = {row[0]: (row[1], row[2]) for row in session.execute(query)}
+    settled = session.execute(query.where(col(HumanLabel.settles)))
+    return votes | {row[0]: (row[1], row[2]) for row in settled}
+
+
 def _stories(session: Session, unique: tuple[int, ...]) -> list[Story]:
     wanted = set(unique)
     rows = session.execute(
@@ -108,7 +118,7 @@ def _stories(session: Session, unique: tuple[int, ...]) -> list[Story]:
 
 def _near_duplicates(stories: list[Story], policy: Policy) -> list[tuple[int, ...]]:
     return near_duplicate_groups(
-        stories,
+        tuple(stories),
         jaccard=policy.near_duplicate_jaccard,
         days=policy.near_duplicate_days,
         short_title_chars=policy.short_title_chars,

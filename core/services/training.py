@@ -4,24 +4,27 @@ Every function may be called by several processes at once (a page, the scheduler
 a job changes state by compare-and-swap, and no transaction is open while a trainer is spoken to.
 """
 
+import os
 import shutil
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
-from core.db import insert_new
+from core.db import insert_new, let_go
 from core.domain.types import (
     ACTIVE_JOB_STATUSES,
     JobStatus,
     ModelKind,
+    Origin,
     Sentiment,
     Split,
 )
-from core.errors import NotFound, ProviderFailed, Refused
+from core.errors import NewstuneError, NotFound, ProviderFailed, Refused
 from core.models import Article, DatasetItem, DatasetVersion, ModelVersion, TrainingEvent, TrainingJob
 from core.providers.base import JobReport, NewsText, TrainedModel, Trainer, TrainingRow, TrainingSpec
 
@@ -52,7 +55,7 @@ def queue_training(
     """
     config = {"hyperparameters": dict(hyperparameters), "seed": seed}
     spec = training_spec(session, dataset_id, config)
-    session.rollback()
+    let_go(session)
     preflight = trainer.preflight(spec)
     if not preflight.allowed:
         raise Refused(preflight.reason, "Build a dataset version that meets this, then train again")
@@ -101,16 +104,23 @@ def launch_next(
         return None
     folder = job_folder(job_dir, job.id)
     try:
+        trainer = _trainer(trainers, job.provider)
         spec = training_spec(session, job.dataset_id, job.config)
-        session.rollback()
+        let_go(session)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = trainers[job.provider].start(spec, folder)
-    except (ProviderFailed, OSError) as error:
-        _finish(session, job, JobStatus.FAILED, now=now, error=f"The job could not be started: {error}")
-        return job
-    _change(session, job, {"status": JobStatus.RUNNING, "handle": handle, "checked_at": now})
-    session.commit()
-    return job
+        handle = trainer.start(spec, folder)
+    except (NewstuneError, OSError) as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        return _finish(
+            session, job, JobStatus.FAILED, now=now, error=f"The job could not be started: {error}"
+        )
+    return _change(session, job, {"status": JobStatus.RUNNING, "handle": handle, "checked_at": now})
+
+
+def _trainer(trainers: Mapping[str, Trainer], provider: str) -> Trainer:
+    if provider not in trainers:
+        raise ProviderFailed(provider, "this provider is not set up any more", "Train with another one")
+    return trainers[provider]
 
 
 def job_folder(job_dir: Path, job_id: int | None) -> Path:
@@ -129,6 +139,7 @@ def _claim_next(session: Session, now: datetime) -> TrainingJob | None:
     job.status = JobStatus.SUBMITTING
     job.started_at = job.checked_at = now
     session.commit()
+    let_go(session)
     return job
 
 
@@ -142,39 +153,53 @@ def poll_jobs(
 ) -> list[TrainingJob]:
     """Bring every job in flight up to date and return those that ended now."""
     jobs = session.exec(select(TrainingJob).where(col(TrainingJob.status).in_(IN_FLIGHT))).all()
-    session.rollback()
+    let_go(session)
     ended = []
     for job in jobs:
-        if job.handle is None:
-            _give_up_lost_launch(session, job, now)
-        else:
-            folder = job_folder(job_dir, job.id)
-            trainer = trainers[job.provider]
-            if job.cancel_requested:
-                trainer.cancel(job.handle, folder)
-            _record(session, job, trainer.poll(job.handle, folder), artefact_dir=artefact_dir, now=now)
-        if job.status not in ACTIVE_JOB_STATUSES:
-            ended.append(job)
-            shutil.rmtree(job_folder(job_dir, job.id), ignore_errors=True)
+        folder = job_folder(job_dir, job.id)
+        after = _follow(session, trainers, job, folder, artefact_dir=artefact_dir, now=now)
+        if after.status not in ACTIVE_JOB_STATUSES:
+            ended.append(after)
+            shutil.rmtree(folder, ignore_errors=True)
     return ended
 
 
-def _give_up_lost_launch(session: Session, job: TrainingJob, now: datetime) -> None:
-    if job.started_at is not None and now - job.started_at > LAUNCH_LIMIT:
-        _finish(session, job, JobStatus.FAILED, now=now, error="The program stopped while starting this job.")
+def _follow(
+    session: Session,
+    trainers: Mapping[str, Trainer],
+    job: TrainingJob,
+    folder: Path,
+    *,
+    artefact_dir: Path,
+    now: datetime,
+) -> TrainingJob:
+    """Ask a trainer about one job and write what it says; return the job as it is then."""
+    if job.handle is None:
+        if job.started_at is None or now - job.started_at <= LAUNCH_LIMIT:
+            return job
+        broke_off = "The program stopped while starting this job."
+        return _finish(session, job, JobStatus.FAILED, now=now, error=broke_off)
+    try:
+        trainer = _trainer(trainers, job.provider)
+        if job.cancel_requested:
+            trainer.cancel(job.handle, folder)
+        report = trainer.poll(job.handle, folder)
+    except ProviderFailed as error:
+        return _finish(session, job, JobStatus.FAILED, now=now, error=str(error))
+    return _record(session, job, report, artefact_dir=artefact_dir, now=now)
 
 
 def _record(
     session: Session, job: TrainingJob, report: JobReport, *, artefact_dir: Path, now: datetime
-) -> None:
+) -> TrainingJob:
     """Write what a trainer reported; on success keep the artefact first, then register the model."""
     artefact = None
     if report.model and report.model.artefact:
         artefact = _keep_artefact(report.model.artefact, f"{report.model.sha256}.skops", artefact_dir)
-    session.refresh(job)
-    if job.status not in ACTIVE_JOB_STATUSES:  # another process was quicker
-        session.rollback()
-        return
+    stored = session.get_one(TrainingJob, job.id)
+    if stored.status not in ACTIVE_JOB_STATUSES:  # another process was quicker
+        let_go(session)
+        return stored
     events = [
         {"job_id": job.id, "sequence": e.sequence, "at": e.at, "message": e.message, "data": dict(e.data)}
         for e in report.events
@@ -182,12 +207,11 @@ def _record(
     if events:
         insert_new(session, TrainingEvent, events)
     if report.status in ACTIVE_JOB_STATUSES:
-        _change(session, job, {"progress": report.progress, "message": report.message, "checked_at": now})
-        session.commit()
-        return
+        values = {"progress": report.progress, "message": report.message, "checked_at": now}
+        return _change(session, job, values)
     if report.model:
-        insert_new(session, ModelVersion, [_model_row(session, job, report.model, artefact, now)])
-    _finish(session, job, report.status, now=now, error=report.error, message=report.message)
+        session.add(_registered(session, job, report.model, artefact, now))
+    return _finish(session, job, report.status, now=now, error=report.error, message=report.message)
 
 
 def _keep_artefact(source: Path, name: str, artefact_dir: Path) -> str:
@@ -195,29 +219,40 @@ def _keep_artefact(source: Path, name: str, artefact_dir: Path) -> str:
     artefact_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     target = artefact_dir / name
     if not target.exists():
-        draft = target.with_suffix(".part")
+        draft = target.with_suffix(f".{os.getpid()}-{get_ident()}.part")
         shutil.copyfile(source, draft)
         draft.replace(target)
     return name
 
 
-def _model_row(
+def _registered(
     session: Session, job: TrainingJob, model: TrainedModel, artefact: str | None, now: datetime
-) -> dict[str, Any]:
+) -> ModelVersion:
+    """Return the model version of a finished job; one trained on any demo article is simulated."""
     dataset = session.get_one(DatasetVersion, job.dataset_id)
-    return {
-        "name": f"{job.provider}-{dataset.target}-{job.id:03d}",
-        "kind": ModelKind.FINE_TUNED,
-        "provider": job.provider,
-        "base_model": model.base_model,
-        "target": dataset.target,
-        "dataset_id": dataset.id,
-        "job_id": job.id,
-        "artefact": artefact,
-        "artefact_sha256": model.sha256,
-        "params": dict(model.params),
-        "created_at": now,
-    }
+    name = f"{job.provider}-{dataset.target}-{job.id:03d}"
+    if session.exec(select(ModelVersion.id).where(ModelVersion.name == name)).first() is not None:
+        name += f"-{dataset.sha256[:6]}"  # an imported table may have named its model so
+    of_demo = (
+        select(DatasetItem.id)
+        .join(Article, col(Article.id) == DatasetItem.article_id)
+        .where(DatasetItem.dataset_id == dataset.id, Article.origin == Origin.DEMO)
+        .limit(1)
+    )
+    return ModelVersion(
+        name=name,
+        kind=ModelKind.FINE_TUNED,
+        provider=job.provider,
+        base_model=model.base_model,
+        target=dataset.target,
+        dataset_id=dataset.id,
+        job_id=job.id,
+        artefact=artefact,
+        artefact_sha256=model.sha256,
+        params=dict(model.params),
+        simulated=session.exec(of_demo).first() is not None,
+        created_at=now,
+    )
 
 
 def _finish(
@@ -228,19 +263,20 @@ def _finish(
     now: datetime,
     error: str | None = None,
     message: str = "",
-) -> None:
+) -> TrainingJob:
     progress = 1.0 if status == JobStatus.SUCCEEDED else job.progress
     values = {"status": status, "error": error, "message": message, "progress": progress}
-    _change(session, job, values | {"finished_at": now, "checked_at": now})
-    session.commit()
+    return _change(session, job, values | {"finished_at": now, "checked_at": now})
 
 
-def _change(session: Session, job: TrainingJob, values: dict[str, Any]) -> None:
-    """Update a job that is still in flight; one that another process has ended stays ended."""
+def _change(session: Session, job: TrainingJob, values: dict[str, Any]) -> TrainingJob:
+    """Update a job that is still in flight (one that has ended stays so), commit, and return it."""
     still_open = col(TrainingJob.status).in_(ACTIVE_JOB_STATUSES)
     session.exec(update(TrainingJob).where(col(TrainingJob.id) == job.id, still_open).values(**values))
-    session.flush()
-    session.refresh(job)
+    changed = session.get_one(TrainingJob, job.id, populate_existing=True)
+    session.commit()
+    let_go(session)
+    return changed
 
 
 def request_cancel(session: Session, *, job_id: int, now: datetime) -> TrainingJob:

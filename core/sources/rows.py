@@ -13,7 +13,9 @@ from core.sources.cells import shorten
 from core.sources.cells import text as text_cell
 from core.sources.decoding import decode, parse_json
 
-MAX_ROWS = 200_000
+#: All rows of a table go in within one transaction, which keeps other writers waiting: this many take
+#: some seconds.
+MAX_ROWS = 20_000
 MAX_COLUMNS = 200
 MAX_COLUMN_NAME = 100
 #: How many problems of one table are listed before the rest is only counted.

@@ -12,7 +12,7 @@ from sqlmodel import Session, desc, select
 from core.bootstrap import App
 from core.db import reading, writing
 from core.domain.types import RunStatus
-from core.errors import NotFound
+from core.errors import NotFound, Refused
 from core.models import ImportRun, JobRun
 from core.services import outcomes, registry, training
 from core.workflows.data import refresh
@@ -40,6 +40,31 @@ def follow_training(app: App) -> str:
     return f"ended: {', '.join(f'job {job_id}' for job_id in ended)}" if ended else ""
 
 
+def close_broken_runs(app: App) -> str:
+    """Mark imports whose process on this machine is gone as failed, so that none runs for ever."""
+    closed = 0
+    with writing(app.engine) as session:
+        for run in session.exec(select(ImportRun).where(ImportRun.status == RunStatus.RUNNING)):
+            host, _, pid = run.runner.rpartition(":")
+            if host == socket.gethostname() and not _is_alive(int(pid)):
+                run.status, run.finished_at = RunStatus.FAILED, app.now()
+                run.step = "The program stopped during this import. Import it again: nothing is stored twice."
+                session.add(run)
+                closed += 1
+        session.commit()
+    return f"imports closed: {closed}" if closed else ""
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 @dataclass(frozen=True)
 class Job:
     """Something that runs by itself.
@@ -60,6 +85,7 @@ class Job:
 
 
 JOBS = (
+    Job("imports broken off", close_broken_runs, every_s=60),
     Job("outcomes due", settle_outcomes, every_s=600),
     Job("training poll", follow_training, every_s=3),
 )
@@ -72,15 +98,22 @@ def run_job_now(app: App, name: str) -> str:
     ------
     NotFound
         If there is no job of that name.
+    Refused
+        If the job failed; its run is kept as such.
     """
     for job in JOBS:
         if job.name == name:
-            return run_job(app, job)
+            status, message = run_job(app, job)
+            if status == RunStatus.FAILED:
+                raise Refused(f"The job '{name}' failed: {message}", "Look at the job runs on this page")
+            return message
     raise NotFound("job", name, f"Choose one of: {', '.join(job.name for job in JOBS)}")
 
 
-def run_job(app: App, job: Job) -> str:
+def run_job(app: App, job: Job) -> tuple[RunStatus, str]:
     """Run a job and keep its history: runs that did something, and failures (a repeated one once).
+
+    Returns how it ended and what it did or why it failed.
 
     This is the one place that catches every exception: a failing job must not stop the scheduler.
     """
@@ -101,7 +134,7 @@ def run_job(app: App, job: Job) -> str:
         )
         with writing(app.engine) as session:
             _keep(session, run)
-    return message
+    return status, message
 
 
 def _keep(session: Session, run: JobRun) -> None:
@@ -120,27 +153,3 @@ def health(app: App) -> dict[str, Any]:
     with reading(app.engine) as session:
         champions = registry.champion_names(session)
     return {"status": "ok", "champions": champions, "scheduler": app.scheduler_state()["role"]}
-
-
-def close_broken_runs(app: App) -> None:
-    """Mark imports whose process on this machine is gone as failed, so that none runs for ever."""
-    with writing(app.engine) as session:
-        for run in session.exec(select(ImportRun).where(ImportRun.status == RunStatus.RUNNING)):
-            host, _, pid = run.runner.rpartition(":")
-            if host == socket.gethostname() and not _is_alive(int(pid)):
-                run.status, run.finished_at = RunStatus.FAILED, app.now()
-                run.step = (
-                    "The program stopped during this import. Nothing of it was written; start it again."
-                )
-                session.add(run)
-        session.commit()
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -1,5 +1,6 @@
 """Bringing data in, and keeping what follows from it up to date."""
 
+import logging
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -21,6 +22,7 @@ from core.sources.demo import generate
 from core.sources.market_csv import read_market
 from core.sources.tabular import Preview, parse_mapping, preview, read_labelled
 
+log = logging.getLogger(__name__)
 Tell = Callable[[str], None]
 #: What can be imported. ``auto`` tells a folder or zip (the parent's data) from a table (labels).
 KINDS = ("auto", "ai-news-trader", "labelled", "market")
@@ -84,7 +86,13 @@ def import_path(
 
 def start_import_parent(app: App, path: str) -> int:
     """Import a data folder in the background and return the id of its ImportRun, which shows progress."""
-    return _start(app, Parcel(Path(path).expanduser(), Path(path).name, "ai-news-trader"))
+    if not path.strip():
+        raise InputRejected("the folder", "no path is given", "Type the path of AI News Trader's data folder")
+    try:
+        folder = Path(path.strip()).expanduser()
+    except RuntimeError as error:
+        raise InputRejected(path, "there is no such home folder", "Type the whole path") from error
+    return _start(app, Parcel(folder, folder.name or str(folder), "ai-news-trader"))
 
 
 def start_import_upload(
@@ -128,7 +136,8 @@ def run_import(app: App, run_id: int, parcel: Parcel, tell: Tell = lambda _: Non
     Raises
     ------
     NewstuneError
-        With the sentence that the ImportRun keeps too; nothing of the input was stored then.
+        With the sentence that the ImportRun keeps too. Storing is one transaction: nothing of the input
+        is there, or all of it. In either case importing it again stores nothing twice.
     """
 
     def step(line: str) -> None:
@@ -140,10 +149,11 @@ def run_import(app: App, run_id: int, parcel: Parcel, tell: Tell = lambda _: Non
         step("Reading")
         counts, files = _read_and_store(app, run_id, parcel, step)
         refresh(app, step)
-    except Exception as error:
-        sentence = (
-            str(error) if isinstance(error, NewstuneError) else f"It broke off ({type(error).__name__})."
-        )
+    except BaseException as error:
+        sentence = str(error)
+        if not isinstance(error, NewstuneError):
+            log.exception("the import of '%s' broke off", parcel.name)
+            sentence = f"It broke off ({type(error).__name__}). Import it again: nothing is stored twice."
         with writing(app.engine) as session:
             imports.fail_run(session, run_id, problem=sentence, now=app.now())
         raise
@@ -157,7 +167,7 @@ def _read_and_store(
 ) -> tuple[dict[str, Any], Sequence[FileReport]]:
     kind = parcel.settled_kind
     if kind == "ai-news-trader":
-        parsed = read_parent_folder(parcel.source, parcel.name)
+        parsed = read_parent_folder(parcel.source, parcel.name, on_progress=_every_fifty(step))
         _refuse_if_nothing_was_read(parsed)
         step("Storing")
         with writing(app.engine) as session:
@@ -170,7 +180,16 @@ def _read_and_store(
     records, report = read_labelled(parcel.name, parcel.read(), parcel.mapping)
     step("Storing")
     with writing(app.engine) as session:
-        return ingest.store_labels(session, records, run_id=run_id, now=app.now()), [report]
+        counts = ingest.store_labels(session, records, run_id=run_id, reviewer=parcel.name, now=app.now())
+        return counts, [report]
+
+
+def _every_fifty(step: Tell) -> Callable[[int, int], None]:
+    def tell(done: int, files: int) -> None:
+        if done % 50 == 0:
+            step(f"Reading {done} of {files} files")
+
+    return tell
 
 
 def _refuse_if_nothing_was_read(parsed: ParentImport) -> None:

@@ -71,15 +71,13 @@ def evaluate_file(app: App, model_id: int, path: Path, mapping: str | None = Non
         )
     records, _ = read_labelled(path.name, read_file(path), parse_mapping(mapping) if mapping else None)
     texts = [NewsText(record.article.title, record.article.body) for record in records]
-    started = perf_counter()
-    forecasts = predictor.predict(texts)
-    latency_ms = (perf_counter() - started) * 1000 / len(texts)
+    answers = evaluation.timed(predictor, texts)
     return metrics.evaluate(
         [record.sentiment for record in records],
-        [forecast.sentiment for forecast in forecasts],
+        [forecast.sentiment for forecast, _ in answers],
         target=Target(model.target or Target.SENTIMENT),
-        confidence=[forecast.confidence for forecast in forecasts],
-        latency_ms=[latency_ms] * len(texts),
+        confidence=[forecast.confidence for forecast, _ in answers],
+        latency_ms=[latency_ms for _, latency_ms in answers],
         asked=len(texts),
         seed=evaluation.SEED,
     )

@@ -196,6 +196,7 @@ def upgrade() -> None:
     sa.Column('article_id', sa.Integer(), nullable=False),
     sa.Column('sentiment', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('reviewer', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('settles', sa.Boolean(), nullable=False),
     sa.Column('import_id', sa.Integer(), nullable=True),
     sa.Column('created_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
     sa.CheckConstraint("sentiment IN ('positive', 'neutral', 'negative')", name='ck_sentiment'),

@@ -74,6 +74,8 @@ class Hyperparameters:
                 raise Refused(f"The local model has no setting '{name}'", f"Use {', '.join(names)}")
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e7:
                 raise Refused(f"The setting '{name}' is {value!r}", "Give a number above 0")
+            if name.startswith("max_") and value < 1:
+                raise Refused(f"The setting '{name}' is {value!r}", "Give a whole number of at least 1")
         merged = asdict(cls()) | dict(given)
         counts = {name: int(merged[name]) for name in ("max_words", "max_characters")}
         return cls(**(merged | counts))
