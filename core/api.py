@@ -39,15 +39,16 @@ def _denied(request: Request) -> JSONResponse | None:
     """Return the refusal for a request that may not ask, or None."""
     token = get_app().settings.api_token
     if token is not None:
-        given = request.headers.get("authorization", "")
-        if hmac.compare_digest(given.encode(), f"Bearer {token.get_secret_value()}".encode()):
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        known = hmac.compare_digest(given.strip().encode(), token.get_secret_value().encode())
+        if known and scheme.lower() == "bearer":
             return None
         return _error(401, "Send the header 'Authorization: Bearer <token>' with this server's API token.")
     # A page of another site can reach a loopback port by a name of its own: the Host header tells.
     host = (
         request.headers.get("host", "").rsplit(":", 1)[0] if request.url.port else request.headers.get("host")
     )
-    if _is_loopback(request) and host in LOCAL_HOSTS:
+    if _is_loopback(request) and (host or "").lower() in LOCAL_HOSTS:
         return None
     return _error(403, "Without NEWSTUNE_API_TOKEN this server answers clients on its own machine only.")
 
@@ -70,7 +71,7 @@ async def predict(request: Request) -> JSONResponse:
     """Answer one article with the champion: ``{id|newsId, title, content, source}`` in, its analysis out."""
     if (denied := _denied(request)) is not None:
         return denied
-    if request.headers.get("content-type", "").split(";")[0].strip() != "application/json":
+    if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
         return _error(415, "Send the article as JSON with the header 'Content-Type: application/json'.")
     try:
         payload = await _payload(request)
@@ -141,7 +142,16 @@ def _word(payload: dict[str, Any], name: str, words: Sequence[str]) -> str | Non
     raise InputRejected(Place("request", column=name), f"{str(value)[:40]!r} is unknown", f"Use {known}")
 
 
+async def nothing_here(request: Request) -> JSONResponse:
+    """Refuse what is no route of ours in the envelope: the dashboard would answer it with its page."""
+    methods = {"/api/health": "GET", "/api/predict": "POST"}
+    if allowed := methods.get(request.url.path):
+        return _error(405, f"This address takes {allowed} only.")
+    return _error(404, "There is no such address. There are GET /api/health and POST /api/predict.")
+
+
 routes = [
     Route("/api/health", health, methods=["GET"]),
     Route("/api/predict", predict, methods=["POST"]),
+    Route("/api/{rest:path}", nothing_here, methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]),
 ]

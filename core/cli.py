@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, NoReturn
 
 from core import workflows
 from core.bootstrap import App, build_app
@@ -25,9 +25,30 @@ from core.queries.funnel import funnel
 Command = Callable[[App, argparse.Namespace], dict[str, Any]]
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says a usage error as one JSON object too, where --json was asked for."""
+
+    asked_for_json = False
+
+    def error(self, message: str) -> NoReturn:
+        if _Parser.asked_for_json:
+            print(json.dumps({"error": f"{self.prog}: {message}"}, ensure_ascii=False))  # noqa: T201
+        super().error(message)
+
+
+def _id(text: str) -> int:
+    """Return an id as the database numbers rows."""
+    value = int(text)
+    if not 0 < value < 2**63:
+        raise argparse.ArgumentTypeError(f"{text} is no id")
+    return value
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    options = _parser().parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    _Parser.asked_for_json = "--json" in given
+    options = _parser().parse_args(given)
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
     )
@@ -179,9 +200,9 @@ def _tell(line: str) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    shared = argparse.ArgumentParser(add_help=False)
+    shared = _Parser(add_help=False)
     shared.add_argument("--json", action="store_true", help="print one JSON object")
-    parser = argparse.ArgumentParser(prog="python -m core", description=__doc__, parents=[shared])
+    parser = _Parser(prog="python -m core", description=__doc__, parents=[shared])
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name: str, run: Command, text: str, group: Any = commands) -> argparse.ArgumentParser:
@@ -202,7 +223,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _json_again() -> argparse.ArgumentParser:
     """Accept --json behind the command too, without resetting one given before it."""
-    again = argparse.ArgumentParser(add_help=False)
+    again = _Parser(add_help=False)
     again.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     return again
 
@@ -229,7 +250,7 @@ def _add_dataset_commands(command: Callable[..., argparse.ArgumentParser], comma
         "--split", type=SplitMethod, choices=list(SplitMethod), default=SplitMethod.CHRONOLOGICAL
     )
     added = command("export", _dataset_export, "write a dataset version as training files", verbs)
-    added.add_argument("id", type=int)
+    added.add_argument("id", type=_id)
     added.add_argument("--format", choices=["openai", "csv"], default="openai")
     added.add_argument("--out", type=Path, required=True)
 
@@ -237,22 +258,22 @@ def _add_dataset_commands(command: Callable[..., argparse.ArgumentParser], comma
 def _add_model_commands(command: Callable[..., argparse.ArgumentParser]) -> None:
     added = command("train", _train, "train a model and wait for it")
     added.add_argument("--provider", default="local")
-    added.add_argument("--dataset", type=int, required=True)
+    added.add_argument("--dataset", type=_id, required=True)
     command("jobs", _jobs, "list training jobs")
     command("models", _models, "list model versions")
     added = command("evaluate", _evaluate, "score a model on a dataset version's part, or on a file")
-    added.add_argument("--model", type=int, required=True)
+    added.add_argument("--model", type=_id, required=True)
     scored = added.add_mutually_exclusive_group(required=True)
-    scored.add_argument("--dataset", type=int)
+    scored.add_argument("--dataset", type=_id)
     scored.add_argument("--file", type=Path)
     added.add_argument("--split", type=Split, choices=list(Split), default=Split.TEST)
     added.add_argument("--map", metavar="FIELD=COLUMN,...")
     added = command("compare", _compare, "compare two models on the same part of a dataset version")
     for name in ("--champion", "--challenger", "--dataset"):
-        added.add_argument(name, type=int, required=True)
+        added.add_argument(name, type=_id, required=True)
     added.add_argument("--split", type=Split, choices=list(Split), default=Split.TEST)
     added = command("promote", _promote, "make a model the champion of a target")
-    added.add_argument("id", type=int)
+    added.add_argument("id", type=_id)
     added.add_argument("--target", type=Target, choices=list(Target), required=True)
     added.add_argument("--reason", required=True)
     added = command("rollback", _rollback, "give a target back to the champion before")

@@ -109,6 +109,7 @@ class Article(Base, table=True):
     #: SHA-256 of the normalised title and body
     content_hash: str = Field(index=True)
     excluded_reason: str | None = None
+    #: services insert articles as NO_LABEL: one that has not been judged yet has no label known
     reason: str | None = None
     near_duplicate_group: int | None = Field(default=None, index=True)
     #: the class on which all its human labels agree

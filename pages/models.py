@@ -6,7 +6,7 @@ from core.domain.types import Target
 from core.queries import models
 from ui import format as fmt
 from ui import registry, scoring
-from ui.components import empty, go_to, header, lazy_tabs
+from ui.components import LazyTabs, empty, go_to, header
 from ui.i18n import t
 from ui.state import preselected, reading
 
@@ -23,7 +23,7 @@ def main() -> None:
         label_visibility="collapsed",
         format_func=lambda code: fmt.word("target", code),
     )
-    tabs = lazy_tabs(
+    tabs = LazyTabs(
         "models_tab", [t("Registry"), t("Evaluation"), t("Comparison"), t("Promotion"), t("Try it")]
     )
     with reading() as session, tabs:

@@ -37,7 +37,7 @@ def scheduler(session: Session) -> None:
                 perform(
                     lambda name=name: workflows.run_job_now(app(), name),
                     working=t("Running …"),
-                    done=lambda said: words.told(said) or t("Nothing was due."),
+                    done=lambda said: fmt.plain(words.told(said)) or t("Nothing was due."),
                 )
 
 

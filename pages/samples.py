@@ -2,7 +2,7 @@
 
 from core.queries.overview import is_empty
 from ui import article_list, funnel, imports
-from ui.components import header, lazy_tabs
+from ui.components import LazyTabs, header
 from ui.i18n import t
 from ui.state import reading
 from ui.welcome import welcome
@@ -12,7 +12,7 @@ def main() -> None:
     """Draw the page."""
     header(t("Samples"), t("What came in, what became a verified sample, and why the rest did not."))
     with reading() as session:
-        tabs = lazy_tabs("samples_tab", [t("Funnel"), t("Articles"), t("Import")])
+        tabs = LazyTabs("samples_tab", [t("Funnel"), t("Articles"), t("Import")])
         with tabs:
             if is_empty(session) and tabs.label != t("Import"):
                 welcome()

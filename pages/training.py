@@ -8,7 +8,7 @@ from core.queries import training
 from core.queries.progress import progress
 from ui import datasets, jobs
 from ui import format as fmt
-from ui.components import empty, go_to, header, lazy_tabs, perform, section
+from ui.components import LazyTabs, empty, go_to, header, perform, section
 from ui.i18n import t
 from ui.state import app, reading
 
@@ -57,17 +57,26 @@ def launch(session: Session) -> None:
 
 def hyperparameters() -> dict[str, float]:
     """Draw the local model's settings and return those that were typed; the rest keep their defaults."""
-    settings = {
-        "logistic_c": t("Strength of the logistic member"),
-        "svm_c": t("Strength of the support-vector member"),
-        "max_words": t("Most word features"),
-        "max_characters": t("Most character features"),
-    }
+    strength = t("Inverse regularisation: larger fits the training part more closely.")
+    rare = t("Logistic regression stands in only where a class has fewer than four rows.")
+    settings = (
+        ("svm_c", t("C of the support-vector machine"), 0.01, strength),
+        ("logistic_c", t("C of the stand-in for rare classes"), 0.01, f"{rare} {strength}"),
+        ("max_words", t("Most word features"), 1, None),
+        ("max_characters", t("Most character features"), 1, None),
+    )
     given = {}
     with st.grid(4, min_column_width=150):
-        for name, label in settings.items():
+        for name, label, least, about in settings:
+            # Streamlit asks for whole numbers where the least value and the step are whole
             given[name] = st.number_input(
-                label, min_value=0.0, value=None, key=f"setting_{name}", placeholder=t("default")
+                label,
+                min_value=least,
+                step=least,
+                value=None,
+                key=f"setting_{name}",
+                placeholder=t("default"),
+                help=about,
             )
     return {name: value for name, value in given.items() if value is not None}
 
@@ -75,7 +84,7 @@ def hyperparameters() -> dict[str, float]:
 def main() -> None:
     """Draw the page."""
     header(t("Training"), t("Freeze a dataset version, export it, train on it, follow the job."))
-    tabs = lazy_tabs("training_tab", [t("Dataset versions"), t("Jobs")])
+    tabs = LazyTabs("training_tab", [t("Dataset versions"), t("Jobs")])
     with reading() as session, tabs:
         if tabs.label == t("Jobs"):
             launch(session)

@@ -159,3 +159,23 @@ def test_news_is_cleaned_like_that_of_every_other_source(ready):
     with reading(ready.engine) as session:
         stored = session.exec(select(Article.title).order_by(Article.id.desc())).first()
     assert "<img" not in stored
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/api/predict", 405),
+        ("PUT", "/api/predict", 405),
+        ("POST", "/api/health", 405),
+        ("GET", "/api/x", 404),
+    ],
+)
+def test_what_is_no_route_is_refused_in_the_envelope(app, method, path, status):
+    answer = client().request(method, path)
+    assert (answer.status_code, answer.json()["success"]) == (status, False)
+
+
+def test_an_asked_article_is_no_sample_before_it_is_judged(ready):
+    client().post("/api/predict", json=NEWS)
+    with reading(ready.engine) as session:
+        assert session.exec(select(Article.reason).order_by(Article.id.desc())).first() == "NO_LABEL"

@@ -44,6 +44,11 @@ def test_the_checksum_is_that_of_the_file(stored):
     assert [file.name for file in path.parent.iterdir()] == ["model.skops"]
 
 
+def test_the_same_rows_and_seed_give_the_same_bytes(model, stored, tmp_path):
+    again = fit(ROWS, Hyperparameters(), seed=1)
+    assert artefact.dump(again, tmp_path / "again.skops") == stored[1]
+
+
 def test_one_checksum_is_loaded_once_also_from_several_threads(stored):
     found = []
     threads = [Thread(target=lambda: found.append(artefact.load(*stored))) for _ in range(6)]

@@ -150,3 +150,11 @@ def test_no_figure_can_be_dragged_or_zoomed_since_a_phone_must_scroll_past_it():
     assert figure.layout.dragmode is False
     assert figure.layout.xaxis.fixedrange
     assert figure.layout.yaxis.fixedrange
+
+
+def test_a_name_with_tags_is_drawn_letter_for_letter():
+    row = score_charts.Measured('a<br>"b" & c', 0.5, (0.4, 0.6), 10)
+    figure = score_charts.measured([row], "majority")
+    name = 'a&lt;br&gt;"b" &amp; c'
+    assert texts(figure)[0].startswith(f"{name} <b>50.0 %</b>")
+    assert {label for trace in figure.data for label in trace.y} == {name}

@@ -182,3 +182,29 @@ def test_a_corrected_table_replaces_its_labels_and_another_table_that_differs_is
     assert (corrected["labels_replaced"], done("funnel")["by_label"]["sentiment"]["negative"]) == (1, 1)
     done("import", table("b.csv", "positive"))
     assert done("funnel")["reasons"]["LABEL_CONFLICT"] == 1
+
+
+@pytest.mark.parametrize(
+    "arguments", [("fly", "--json"), ("evaluate", "--model", str(10**20), "--dataset", "1", "--json")]
+)
+def test_wrong_usage_is_one_object_too_where_json_was_asked_for(arguments, capsys):
+    with pytest.raises(SystemExit):
+        main(list(arguments))
+    assert json.loads(capsys.readouterr().out)["error"]
+
+
+def test_a_missing_value_written_as_a_word_is_no_text(done, tmp_path):
+    path = tmp_path / "words.csv"
+    path.write_text("title,label,body\nThe bank kept its rate,neutral,NaN\n", encoding="utf-8")
+    done("import", path)
+    dataset = done("funnel")
+    assert (dataset["without_placeholder"], dataset["verified"]) == (1, 1)
+
+
+def test_an_import_that_broke_off_before_judging_counts_nothing_as_verified(done, monkeypatch, tmp_path):
+    folder = parent_folder.write(tmp_path / "parent")
+    monkeypatch.setattr("core.workflows.data.refresh", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    assert main(["import", str(folder)]) == 1
+    monkeypatch.undo()
+    monkeypatch.setenv("NEWSTUNE_DATA_DIR", str(tmp_path / "data folder"))
+    assert done("funnel")["verified"] == 0

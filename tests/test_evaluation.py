@@ -61,3 +61,16 @@ def test_two_models_are_compared_on_the_same_items(trained):
 def test_a_model_is_not_compared_with_itself(seeded):
     with pytest.raises(Refused, match="with itself"):
         workflows.compare(seeded, 1, 1, 1)
+
+
+def test_a_comparison_on_what_a_model_was_trained_on_gives_no_verdict(trained):
+    report = workflows.compare(trained, 1, 2, 1, Split.TRAIN)
+    assert (report["verdict"], report["contaminated"]) == ("inconclusive", {"champion": 0, "challenger": 60})
+    assert "trained on 60 of these 60 articles" in report["sentence"]
+
+
+def test_single_answers_carry_their_latency_and_a_batch_does_not(trained):
+    workflows.evaluate(trained, 2, 1, Split.TRAIN)
+    with reading(trained.engine) as session:
+        rows = session.exec(select(Prediction.latency_ms).where(Prediction.model_id == 2)).all()
+    assert (len(rows), sum(row is not None for row in rows)) == (60, 50)

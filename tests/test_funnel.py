@@ -109,6 +109,7 @@ KEYS = [
     "verified_by_target",
     "plan_strict",
     "goal",
+    "demo_articles",
     "by_label",
     "reasons",
     "market_days",

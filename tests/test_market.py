@@ -129,6 +129,8 @@ def test_a_family_is_the_mean_of_its_known_instruments():
 
 
 def test_a_family_without_values_keeps_the_worst_status_and_whether_there_were_rows():
+    beside = book(percent(KOSPI, 99.0), percent(KOSDAQ, 2.0)).move(Family.GENERAL, DAY, BASE)
+    assert (beside.return_pct, beside.status) == (None, MarketStatus.SUSPECT)
     suspect = book(percent(KOSPI, 99.0), percent(KOSDAQ, 0.0)).move(Family.GENERAL, DAY, BASE)
     absent = book().move(Family.GENERAL, DAY, BASE)
     assert (suspect.return_pct, suspect.status, suspect.seen) == (None, MarketStatus.SUSPECT, True)

@@ -1,7 +1,7 @@
 """The dashboard as a person uses it: every page from the router, clicks included."""
 
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlmodel import select
@@ -11,6 +11,7 @@ from core import workflows
 from core.bootstrap import build_app, set_app
 from core.db import reading, writing
 from core.domain.types import JobStatus, Sentiment, Target
+from core.errors import Refused
 from core.models import (
     Article,
     Champion,
@@ -25,6 +26,7 @@ from core.models import (
 from core.providers.base import Forecast, JobReport
 from core.providers.scripted import ScriptedProvider
 from core.settings import Settings
+from ui import words
 from ui.format import WORDS
 
 NOW = datetime(2026, 3, 13, 3, 0, tzinfo=UTC)
@@ -185,12 +187,13 @@ def test_the_overview_shows_each_champion_with_its_interval_n_and_majority(app):
 
 
 def test_train_on_the_overview_queues_a_job_that_the_next_page_shows(app):
-    app.providers["local"].trainer.reports = [JobReport(JobStatus.RUNNING, 0.4, "logistic regression fitted")]
+    app.providers["local"].trainer.reports = [JobReport(JobStatus.RUNNING, 0.4, "margins of 6 folds")]
     visit().button(key="train").click().run()
     job = stored(app, TrainingJob)[-1]
     assert job.status == JobStatus.RUNNING
     screen = visit("training", "Jobs")
     assert any("Running" in word for word in words_on(screen))
+    assert "margins of 6 folds" in next(iter(screen.get("progress"))).proto.text
     screen.button(key=f"cancel_{job.id}").click().run()
     assert stored(app, TrainingJob)[-1].status == JobStatus.CANCELLED
 
@@ -227,6 +230,32 @@ def test_evaluate_and_compare_store_what_they_show(app):
     assert (len(stored(app, EvaluationRun)), len(stored(app, Comparison))) != before
 
 
+def test_a_score_on_articles_the_model_was_trained_on_is_no_headline(app):
+    before = " ".join(words_on(visit("models", "Registry")))
+    with writing(app.engine) as session:
+        for run in session.exec(select(EvaluationRun)):
+            run.metrics = run.metrics | {"contaminated": 7}
+        session.commit()
+        hashes = [version.sha256[:10] for version in session.exec(select(DatasetVersion))]
+    assert any(shown in before for shown in hashes)
+    registry = visit("models", "Registry").dataframe[0].value
+    assert set(registry["Accuracy"]) == set(registry["Measured on"]) == {"–"}
+    assert "no test score yet" in {metric.proto.delta_description for metric in visit().metric}
+    seen = " ".join(words_on(visit("models", "Evaluation")))
+    assert "All on this test part" not in seen
+    assert "is not evidence" in seen
+
+
+def test_every_accuracy_to_choose_by_says_its_interval_its_n_and_its_test_set(app):
+    screen = visit("models", "Promotion")
+    run = next(run for run in stored(app, EvaluationRun) if run.target == "direction")
+    version = next(version for version in stored(app, DatasetVersion) if version.id == run.dataset_id)
+    ledger = screen.dataframe[0].value
+    assert ledger["n"].tolist() == [str(run.n)]
+    assert "%" in ledger["Interval"][0]
+    assert version.sha256[:10] in set(visit("models", "Registry").dataframe[0].value["Measured on"])
+
+
 def test_a_promotion_without_a_reason_is_refused_in_a_sentence_and_with_one_it_counts(app):
     workflows.wait_for_training(app, workflows.start_training(app, 2, "local"))
     newest = stored(app, ModelVersion)[-1]
@@ -251,6 +280,26 @@ def test_a_typed_headline_is_answered_and_not_stored(app):
     assert len(stored(app, Article)) == before
 
 
+def test_without_a_champion_a_trial_is_refused_in_a_sentence(app):
+    with writing(app.engine) as session:
+        for champion in session.exec(select(Champion)):
+            session.delete(champion)
+        session.commit()
+    screen = visit("models", "Try it")
+    screen.text_input(key="trial_title").set_value("반도체 수출 증가")
+    screen.form_submit_button[0].click().run()
+    assert not screen.exception
+    assert "champion" in screen.error[0].value
+
+
+def test_settings_that_count_features_are_whole_and_start_at_one(app):
+    screen = visit("training", "Jobs")
+    for name in ("max_words", "max_characters"):
+        field = screen.number_input(key=f"setting_{name}")
+        assert (field.min, field.step) == (1, 1)
+        assert isinstance(field.set_value(500).run().number_input(key=f"setting_{name}").value, int)
+
+
 def chosen_article(app, **changes):
     """Return the newest article of the table, changed, and the view with it chosen."""
     with writing(app.engine) as session:
@@ -265,15 +314,34 @@ def chosen_article(app, **changes):
 
 def test_an_article_is_labelled_excluded_and_restored_by_hand(app):
     article_id, screen = chosen_article(app)
-    screen.button(key="label_negative").click().run()
+    screen.button(key=f"label_negative_{article_id}").click().run()
     mine = [label for label in stored(app, HumanLabel) if label.reviewer == "dashboard"]
     assert [(label.article_id, label.sentiment) for label in mine] == [(article_id, "negative")]
-    next(field for field in screen.text_input if "exclude" in field.label.lower()).set_value("advert")
+    screen.text_input(key=f"why_{article_id}").set_value("advert")
     screen.form_submit_button[0].click().run()
     assert {a.id: a.excluded_reason for a in stored(app, Article)}[article_id] == "advert"
     _, screen = chosen_article(app)
-    screen.button(key="restore").click().run()
+    screen.button(key=f"restore_{article_id}").click().run()
     assert {a.id: a.excluded_reason for a in stored(app, Article)}[article_id] is None
+
+
+def test_a_click_acts_on_the_article_it_was_drawn_for_though_rows_have_shifted(app):
+    drawn, screen = chosen_article(app)
+    screen.text_input(key=f"why_{drawn}").set_value("advert")
+    with writing(app.engine) as session:
+        newest = session.exec(select(Article).order_by(Article.effective_at.desc())).first()
+        session.add(
+            Article(
+                **newest.model_dump(exclude={"id", "key", "effective_at"}),
+                key="later",
+                effective_at=newest.effective_at + timedelta(days=1),
+            )
+        )
+        session.commit()
+    screen.button(key=f"label_negative_{drawn}").click().run()
+    mine = [label for label in stored(app, HumanLabel) if label.reviewer == "dashboard"]
+    assert [label.article_id for label in mine] == [drawn]
+    assert not [button for button in screen.button if button.key == f"label_negative_{drawn}"]
 
 
 def test_hostile_text_is_shown_letter_for_letter(app):
@@ -282,6 +350,21 @@ def test_hostile_text_is_shown_letter_for_letter(app):
     assert "\\<script\\>" in shown
     assert "\\[급락\\]\\(http\\://x\\)" in shown.replace("\\:", "\\:")
     assert "\\*\\*굵게\\*\\*" in shown
+
+
+def test_names_and_reasons_that_others_gave_are_shown_letter_for_letter(app):
+    hostile = "**a** <b>b</b>"
+    with writing(app.engine) as session:
+        for model in session.exec(select(ModelVersion)):
+            model.name, model.base_model = f"{hostile} {model.id}", hostile
+        session.commit()
+    _, screen = chosen_article(app, excluded_reason=hostile)
+    assert "\\*\\*a\\*\\*" in " ".join(words_on(screen))
+    assert hostile not in [cell for table in screen.table for cell in table.value[" "]]
+    screen = visit("models", "Registry")
+    assert hostile not in [cell for table in screen.table for cell in table.value[" "]]
+    screen = visit("models", "Evaluation")
+    assert not [heading for heading in screen.subheader if "**" in heading.value]
 
 
 def test_filters_narrow_the_table_and_pages_turn(app):
@@ -310,11 +393,43 @@ def test_an_uploaded_table_is_confirmed_column_by_column_and_imported(empty):
     assert any("labels\\.csv" in expander.label for expander in screen.expander)
 
 
+def test_a_folder_is_imported_once_its_path_is_typed(empty):
+    screen = visit("samples", "Import")
+    assert screen.button(key="import_folder").disabled
+    screen.text_input(key="folder_path").set_value("  ").run()
+    assert screen.button(key="import_folder").disabled
+    screen.text_input(key="folder_path").set_value("/no/such/folder").run()
+    screen.button(key="import_folder").click().run()
+    assert screen.error or stored(empty, ImportRun)
+
+
+def test_a_running_import_shows_its_step_and_no_bar(empty):
+    with writing(empty.engine) as session:
+        session.add(
+            ImportRun(kind="ai-news-trader", name="data", started_at=NOW, step="Reading 120 of 267 files")
+        )
+        session.commit()
+    screen = visit("samples", "Import")
+    assert not screen.get("progress")
+    assert [status.label for status in screen.status] == ["Reading 120 of 267 files"]
+
+
 def test_a_bad_market_file_is_refused_naming_file_and_column(app):
     screen = visit("samples", "Import")
     screen.file_uploader(key="market").upload("closes.csv", b"when,what\n1,2\n").run()
     screen.button(key="backfill").click().run()
     assert "closes" in screen.error[0].value
+
+
+def test_a_job_that_fails_when_run_now_says_so_and_claims_no_success(app, monkeypatch):
+    def refuse(*_):
+        raise Refused("The job 'outcomes due' failed: no disk", "Look at the job runs on this page")
+
+    monkeypatch.setattr(workflows, "run_job_now", refuse)
+    screen = visit("operations")
+    screen.button(key="run_outcomes due").click().run()
+    assert "no disk" in screen.error[0].value
+    assert not screen.toast
 
 
 def test_operations_runs_a_job_now_and_never_shows_the_token(app):
@@ -324,3 +439,13 @@ def test_operations_runs_a_job_now_and_never_shows_the_token(app):
     seen = " ".join(words_on(screen))
     assert "Bearer token" in seen
     assert TOKEN not in seen
+
+
+@pytest.mark.parametrize("message", ["rows read: 60", "features built: 41", "margins of 6 folds"])
+def test_what_a_trainer_tells_is_shown_whole_whatever_its_number(message):
+    assert words.told(message) == message
+
+
+def test_counts_that_the_reader_has_no_word_for_are_shown_as_told():
+    assert words.told("imports closed: 2") == "Broken-off imports closed 2"
+    assert words.told("strange things: 2") == "strange things: 2"

@@ -15,10 +15,13 @@ from ui.state import app
 PAGE_SIZE = 15
 #: Named in the ledger of labels given on this page.
 REVIEWER = "dashboard"
+#: A decision between the click and the run that carries it out.
+_DECIDED = "_decided"
 
 
 def browse(session: Session) -> None:
     """Draw filters, one page of the table, and the chosen article."""
+    _carry_out()
     wanted = _filters()
     n = articles.count_articles(session, wanted)
     if n == 0:
@@ -215,25 +218,50 @@ def _predictions(found: articles.ArticleDetail) -> None:
 
 
 def _decide(found: articles.ArticleDetail) -> None:
+    """Draw the decisions on one article; each carries its id, since rows may shift before the click."""
     article = found.article
     st.markdown(t("**Your label**"))
     with st.container(horizontal=True):
         for code in fmt.SENTIMENTS:
-            if st.button(fmt.word("sentiment", code), key=f"label_{code}"):
-                perform(
-                    lambda code=code: workflows.label_article(app(), article.id, code, REVIEWER),
-                    working=t("Saving …"),
-                    done=t("Labelled {label}.", label=fmt.word("sentiment", code)),
-                )
-    if article.excluded_reason:
-        if st.button(t("Restore"), icon=":material/undo:", key="restore"):
-            perform(lambda: workflows.restore(app(), article.id), working=t("Saving …"), done=t("Restored."))
-        return
-    with st.form("exclude", border=False):
-        why = st.text_input(t("Why exclude it"), max_chars=200, placeholder=t("a few words"))
-        if st.form_submit_button(t("Exclude"), icon=":material/block:"):
-            perform(
-                lambda: workflows.exclude(app(), article.id, why),
-                working=t("Saving …"),
-                done=t("Excluded."),
+            st.button(
+                fmt.word("sentiment", code),
+                key=f"label_{code}_{article.id}",
+                on_click=_decided,
+                args=("label", article.id, code),
             )
+    if article.excluded_reason:
+        st.button(
+            t("Restore"),
+            icon=":material/undo:",
+            key=f"restore_{article.id}",
+            on_click=_decided,
+            args=("restore", article.id),
+        )
+        return
+    with st.form(f"exclude_{article.id}", border=False):
+        st.text_input(
+            t("Why exclude it"), max_chars=200, key=f"why_{article.id}", placeholder=t("a few words")
+        )
+        st.form_submit_button(
+            t("Exclude"), icon=":material/block:", on_click=_decided, args=("exclude", article.id)
+        )
+
+
+def _decided(what: str, article_id: int, code: str | None = None) -> None:
+    """Note what was decided on which article: a click's callback knows the run that drew the button."""
+    st.session_state[_DECIDED] = (what, article_id, code, st.session_state.get(f"why_{article_id}", ""))
+
+
+def _carry_out() -> None:
+    """Do what was decided by the click that began this run, if it was one."""
+    what, article_id, code, why = st.session_state.pop(_DECIDED, (None, None, None, ""))
+    if what == "label":
+        perform(
+            lambda: workflows.label_article(app(), article_id, code, REVIEWER),
+            working=t("Saving …"),
+            done=t("Labelled {label}.", label=fmt.word("sentiment", code)),
+        )
+    elif what == "restore":
+        perform(lambda: workflows.restore(app(), article_id), working=t("Saving …"), done=t("Restored."))
+    elif what == "exclude":
+        perform(lambda: workflows.exclude(app(), article_id, why), working=t("Saving …"), done=t("Excluded."))

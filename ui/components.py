@@ -105,7 +105,10 @@ def accuracy_metric(metrics: dict[str, Any] | None, label: str | None = None) ->
     label = label or t("Accuracy")
     if not metrics or metrics.get("accuracy") is None:
         st.metric(
-            label, fmt.DASH, delta_description=t("not evaluated yet"), help=t("No test evaluation exists.")
+            label,
+            fmt.DASH,
+            delta_description=t("no test score yet"),
+            help=t("There is no evaluation on a test part without articles it was trained on."),
         )
         return
     st.metric(label, fmt.share(metrics["accuracy"]), help=accuracy_help(metrics))
@@ -138,7 +141,7 @@ def accuracy_help(metrics: dict[str, Any]) -> str:
 
 def facts(rows: Iterable[tuple[str, str]]) -> None:
     """Draw label and value pairs as a quiet table; values are shown letter for letter."""
-    table = [{"": label, " ": value} for label, value in rows]
+    table = [{"": fmt.plain(label), " ": fmt.plain(value)} for label, value in rows]
     st.table(table, border="horizontal", hide_index=True, hide_header=True)
 
 
@@ -175,8 +178,3 @@ class LazyTabs:
 
     def __exit__(self, *error: object) -> None:
         self._tabs[self.label].__exit__(*error)
-
-
-def lazy_tabs(key: str, labels: list[str]) -> LazyTabs:
-    """Draw tabs and return the open one as a context manager with its `label`."""
-    return LazyTabs(key, labels)

@@ -8,7 +8,7 @@ import streamlit as st
 from sqlmodel import Session
 
 from core import workflows
-from core.domain.dataset import WARNING_SENTENCES
+from core.domain.dataset import warning_sentence
 from core.domain.types import Balance, Split, SplitMethod, Strategy, Target
 from core.errors import NewstuneError
 from core.queries import training
@@ -104,17 +104,14 @@ def _parts(counts: Mapping[str, Any], key: str) -> None:
 
 def _warnings(warnings: Sequence[Mapping[str, Any]]) -> None:
     for warning in warnings:
-        st.warning(sentence(warning), icon=":material/warning:")
+        st.warning(_in_words(warning), icon=":material/warning:")
 
 
-def sentence(warning: Mapping[str, Any]) -> str:
-    """Return a warning of a dataset version as a sentence."""
-    values = {key: value for key, value in warning.items() if key != "code"}
-    for name, vocabulary in (("split", "split"), ("label", "sentiment")):
-        if name in values:
-            values[name] = fmt.word(vocabulary, values[name])
-    template = WARNING_SENTENCES[warning["code"]]
-    return t(template, **values)
+def _in_words(warning: Mapping[str, Any]) -> str:
+    """Return a warning as a sentence of the reader's language, the codes in it too."""
+    vocabularies = {"split": "split", "label": "sentiment"}
+    words = {name: fmt.word(vocabularies[name], warning[name]) for name in vocabularies if name in warning}
+    return warning_sentence({**warning, **words}, t)
 
 
 def versions(session: Session) -> None:
@@ -173,7 +170,7 @@ def one(session: Session, version: DatasetVersion) -> None:
     if warnings:
         with st.expander(t("Warnings ({n})", n=len(warnings)), icon=":material/warning:"):
             for warning in warnings:
-                st.markdown(f"- {sentence(warning)}")
+                st.markdown(f"- {_in_words(warning)}")
 
 
 def _days(session: Session, version: DatasetVersion) -> None:

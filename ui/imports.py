@@ -51,14 +51,22 @@ def _folder() -> None:
     st.caption(
         t("The parent app's data folder on this machine, or a zip of it. Importing twice adds nothing.")
     )
-    with st.form("folder", border=False):
-        path = st.text_input(t("Path"), key="folder_path", placeholder=t("folder or .zip on this machine"))
-        if st.form_submit_button(t("Import the folder"), type="primary", icon=":material/folder_open:"):
-            perform(
-                lambda: workflows.start_import_parent(app(), path.strip()),
-                working=t("Starting the import …"),
-                done=t("The import runs; its report appears below."),
-            )
+    path = st.text_input(
+        t("Path"), key="folder_path", placeholder=t("folder or .zip on this machine"), live=True
+    ).strip()
+    if st.button(
+        t("Import the folder"),
+        type="primary",
+        icon=":material/folder_open:",
+        key="import_folder",
+        disabled=not path,
+        help=None if path else t("Type a path first."),
+    ):
+        perform(
+            lambda: workflows.start_import_parent(app(), path),
+            working=t("Starting the import …"),
+            done=t("The import runs; its report appears below."),
+        )
 
 
 def _upload() -> None:
@@ -164,7 +172,8 @@ def _running() -> None:
     for run in running:
         with st.container(border=True):
             st.markdown(f"{job_badge(run.status)} **{fmt.plain(run.name)}**")
-            st.progress(0.0, text=fmt.plain(words.told(run.step or "Reading")))
+            # how much is left is not known, so no bar: a spinner beside the step
+            st.status(fmt.plain(words.told(run.step or "Reading")))
 
 
 def _report(run: ImportRun) -> None:

@@ -6,9 +6,10 @@ from sqlmodel import Session
 
 from core import workflows
 from core.domain.types import Stage
+from core.errors import NewstuneError
 from core.queries import models
 from ui import format as fmt
-from ui.components import facts, perform, section, stage_badge
+from ui.components import facts, perform, section, sorry, stage_badge
 from ui.i18n import t
 from ui.state import app
 
@@ -24,6 +25,14 @@ def table(session: Session, rows: list[models.RegistryRow]) -> None:
         key="registry",
         placeholder=fmt.DASH,
         alt=t("Model versions"),
+        column_config={
+            t("Measured on"): st.column_config.TextColumn(
+                help=t(
+                    "The dataset version whose test part gave these figures. Figures of different versions "
+                    "do not compare; a score on articles that the model was trained on is left out."
+                )
+            )
+        },
     )
     chosen = rows[picked.selection.rows[0]] if picked.selection.rows else rows[0]
     with st.container(border=True):
@@ -41,6 +50,7 @@ def _line(row: models.RegistryRow) -> dict[str, object]:
         t("n"): fmt.number(score["n"]),
         t("Majority"): fmt.share(score["majority"]),
         t("Macro-F1"): fmt.share(score["macro_f1"]),
+        t("Measured on"): fmt.short_hash(row.measured_on),
         t("Stored predictions"): fmt.number(row.predictions),
         t("Made"): fmt.moment(row.model.created_at),
     }
@@ -111,9 +121,7 @@ def _promote(target: str, rows: list[models.RegistryRow]) -> None:
             answering,
             key="promote_model",
             placeholder=fmt.DASH,
-            format_func=lambda r: (
-                f"{r.model.name} · {fmt.share(models.headline(r.evaluation.metrics if r.evaluation else None)['accuracy'])}"
-            ),
+            format_func=_candidate,
         )
         reason = st.text_input(
             t("Reason"), max_chars=300, key="promote_reason", placeholder=t("why it should answer")
@@ -124,6 +132,21 @@ def _promote(target: str, rows: list[models.RegistryRow]) -> None:
                 working=t("Promoting …"),
                 done=t("{name} answers now.", name=fmt.plain(row.model.name)),
             )
+
+
+def _candidate(row: models.RegistryRow) -> str:
+    """Return a choice of the promotion: the name with its accuracy, interval, n and test set."""
+    if row.evaluation is None:
+        return t("{name} · not evaluated yet", name=row.model.name)
+    score = models.headline(row.evaluation.metrics)
+    return t(
+        "{name} · {accuracy} ({interval}, n = {n}, on {hash})",
+        name=row.model.name,
+        accuracy=fmt.share(score["accuracy"]),
+        interval=fmt.share_interval(score["accuracy_interval"]),
+        n=fmt.number(score["n"]),
+        hash=fmt.short_hash(row.measured_on),
+    )
 
 
 def _rollback(session: Session, target: str) -> None:
@@ -155,6 +178,7 @@ def _entry(row: models.LedgerRow) -> dict[str, object]:
         t("Reason"): row.entry.reason,
         t("Who"): row.entry.actor,
         t("Accuracy then"): fmt.share(evidence.get("accuracy")),
+        t("Interval"): fmt.share_interval(evidence.get("accuracy_interval")),
         t("n"): fmt.number(evidence.get("n")),
     }
 
@@ -174,7 +198,11 @@ def trial(target: str) -> None:
         asked = st.form_submit_button(t("Ask the champion"), type="primary", icon=":material/psychology:")
     if not asked or not title.strip():
         return
-    answer = workflows.predict_text(app(), title, body.strip() or None, target)
+    try:
+        answer = workflows.predict_text(app(), title, body.strip() or None, target)
+    except NewstuneError as error:
+        sorry(error)
+        return
     with st.container(border=True):
         st.metric(fmt.plain(answer["model"]), fmt.word("sentiment", answer["sentiment"]))
         sure = answer["confidence"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import plotly.graph_objects as go
@@ -103,19 +104,23 @@ def accuracy(metrics: Mapping[str, Any], accuracy_word: str, f1_word: str) -> li
 
 
 def measured(rows: Sequence[Measured], majority: str) -> go.Figure:
-    """Return a dot with its whiskers for each row and a tick at the majority rate of its rows."""
-    labels = [row.label for row in rows]
+    """Return a dot with its whiskers for each row and a tick at the majority rate of its rows.
+
+    Labels may be names that others gave: Plotly reads a few HTML tags in any text, so they are escaped
+    (quotes are left, whose entities it does not know).
+    """
+    labels = [escape(row.label, quote=False) for row in rows]
     edges = [edge for row in rows for edge in (*(row.interval or ()), row.value, row.majority or row.value)]
     low, high = min(edges, default=0.0), max(edges, default=1.0)
     whiskers = [
         go.Scatter(
             x=list(row.interval),
-            y=[row.label] * 2,
+            y=[label] * 2,
             mode="lines",
             line={"color": ACCENT if row.strong else RULE, "width": 3},
             hoverinfo="skip",
         )
-        for row in rows
+        for label, row in zip(labels, rows, strict=True)
         if row.interval
     ]
     dots = go.Scatter(
@@ -134,7 +139,10 @@ def measured(rows: Sequence[Measured], majority: str) -> go.Figure:
         hovertemplate=f"%{{y}} · {majority}: %{{x:.1%}}<extra></extra>",
     )
     pad = max(0.06, 0.15 * (high - low))
-    texts = [f"{row.label} <b>{100 * row.value:.1f} %</b> n = {row.n:,}" for row in rows]
+    texts = [
+        f"{label} <b>{100 * row.value:.1f} %</b> n = {row.n:,}"
+        for label, row in zip(labels, rows, strict=True)
+    ]
     return house_figure(
         [*whiskers, dots, baselines],
         44 + ROW * len(rows),

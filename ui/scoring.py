@@ -33,7 +33,10 @@ def _choose_dataset(session: Session, target: str, key: str) -> DatasetVersion |
             n=fmt.number(sum((v.counts.get("test") or {}).values())),
             at=fmt.moment(v.created_at),
         ),
-        help=t("Models are scored on its test part, which no training has seen."),
+        help=t(
+            "Models are scored on its test part. A model trained on this version has not seen it; one trained "
+            "on another may have seen some of it, and then its score is marked and does not count."
+        ),
     )
 
 
@@ -61,7 +64,8 @@ def evaluate(session: Session, target: str, rows: list[models.RegistryRow]) -> N
             done=t("Evaluated."),
         )
     scores = models.scores(session, dataset.id or 0)
-    known = [each for each in rows if each.model.id in scores]
+    scored = [each for each in rows if each.model.id in scores]
+    known = [each for each in scored if models.is_evidence(scores[each.model.id].metrics)]
     if len(known) > 1:
         section(t("All on this test part"), t("Dot: accuracy. Line: interval. Tick: majority rate."))
         measured = [
@@ -81,13 +85,16 @@ def evaluate(session: Session, target: str, rows: list[models.RegistryRow]) -> N
             "all_scores",
             alt=t("Accuracy of each model version"),
         )
+        leaked = [fmt.plain(each.model.name) for each in scored if each not in known]
+        if leaked:
+            st.caption(t("Left out, trained on some of these articles: {names}", names=", ".join(leaked)))
     run = scores.get(row.model.id)
     if run is None:
         st.caption(
             t("{name} is not scored on this test part yet: press Evaluate.", name=fmt.plain(row.model.name))
         )
         return
-    section(row.model.name)
+    section(fmt.plain(row.model.name))
     evaluation.report(run.metrics)
 
 

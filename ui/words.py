@@ -23,21 +23,23 @@ _STEPS = {
     "SERVE": mark("Answer AI News Trader through the API"),
     "RETRAIN": mark("Retrain on new samples"),
 }
-JOBS = {"outcomes due": mark("Settle outcomes that are due"), "training poll": mark("Follow training jobs")}
-
-
+JOBS = {
+    "outcomes due": mark("Settle outcomes that are due"),
+    "training poll": mark("Follow training jobs"),
+    "imports broken off": mark("Close imports that broke off"),
+}
 #: what trainers and imports say while they work: pattern, and the sentence with its numbers in order
 _TOLD = (
     (r"starting", mark("starting")),
     (r"Reading", mark("Reading")),
+    (r"Reading (\d+) of (\d+) files", mark("Reading {0} of {1} files")),
     (r"Storing", mark("Storing")),
     (r"Working out outcomes", mark("Working out outcomes")),
     (r"Looking for duplicates and missing labels", mark("Looking for duplicates and missing labels")),
     (r"ended: (.+)", mark("ended: {0}")),
-    (r"rows read: (.+)", mark("rows read: {0}")),
-    (r"artefact written", mark("artefact written")),
-    (r"features built: (.+)", mark("features built: {0}")),
-    (r"logistic regression fitted", mark("logistic regression fitted")),
+    (r"rows read: ([\d,]+)", mark("rows read: {0}")),
+    (r"features built: ([\d,]+)", mark("features built: {0}")),
+    (r"margins of (\d+) folds", mark("margins of {0} folds")),
     (r"support-vector machine fitted and calibrated", mark("support-vector machine fitted and calibrated")),
     (
         r"a class has fewer than (\d+) rows: logistic regression alone",
@@ -47,6 +49,7 @@ _TOLD = (
         r"validation: accuracy ([\d.]+), macro-F1 ([\d.]+) \(n=(\d+)\)",
         mark("validation: accuracy {0}, macro-F1 {1} (n = {2})"),
     ),
+    (r"artefact written", mark("artefact written")),
 )
 #: what imports and jobs count, in the order in which it is told; the rest is detail for the command line
 _COUNTED = {
@@ -64,6 +67,7 @@ _COUNTED = {
     "outcomes_new": mark("New outcomes"),
     "outcomes_changed": mark("Changed outcomes"),
     "reasons_changed": mark("Articles judged anew"),
+    "imports_closed": mark("Broken-off imports closed"),
 }
 _TABLES = {
     "article": mark("Articles"),
@@ -107,13 +111,13 @@ def counts(given: Mapping[str, Any]) -> str:
 
 def told(message: str) -> str:
     """Return what a trainer, a job or an import says, in the reader's language where we know it."""
-    if re.fullmatch(r"[a-z ]+: \d+(, [a-z ]+: \d+)*", message):
-        pairs = (part.split(": ") for part in message.split(", "))
-        return counts({name.replace(" ", "_"): int(n) for name, n in pairs})
     for pattern, sentence in _TOLD:
         found = re.fullmatch(pattern, message)
         if found:
             return t(sentence).format(*found.groups())
+    if re.fullmatch(r"[a-z ]+: \d+(, [a-z ]+: \d+)*", message):
+        pairs = (part.split(": ") for part in message.split(", "))
+        return counts({name.replace(" ", "_"): int(n) for name, n in pairs}) or message
     return message
 
 

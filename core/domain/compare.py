@@ -8,7 +8,7 @@ R. J. Connor, "Sample size for testing differences in proportions for the paired
 Biometrics 43 (1987) 207-211.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from core.domain.types import Target, Verdict
 DAYS_FOR_A_VERDICT = 6
 
 NO_ROWS = "no_rows"
+LEAKED = "trained_on_the_test"
 TOO_FEW_DAYS = "too_few_market_days"
 WITHIN_MARGIN = "interval_within_margin"
 ABOVE_ZERO = "interval_above_zero"
@@ -198,6 +199,20 @@ def _outlook(table: dict[str, int], n: int, verdict: Verdict, reason: str, polic
     return {"more_labels": more, "minimum_detectable": minimum_detectable(n, discordance, policy.power)}
 
 
+def withhold_leaked(report: dict[str, Any], contaminated: Mapping[str, int]) -> dict[str, Any]:
+    """Return a report without a verdict where a model was trained on some of the compared articles.
+
+    Parameters
+    ----------
+    contaminated : mapping of str to int
+        For ``champion`` and ``challenger`` the number of compared articles it was trained on.
+    """
+    leaked = {"contaminated": dict(contaminated)}
+    if not any(contaminated.values()):
+        return report | leaked
+    return report | leaked | {"verdict": str(Verdict.INCONCLUSIVE), "reason": LEAKED, "more_labels": None}
+
+
 def sentence(report: dict[str, Any], t: Callable[[str], str] = lambda text: text) -> str:
     """Return the verdict as one sentence a team member can repeat; `t` translates its templates."""
     values: dict[str, Any] = {"n": report["n"], "days": report["market_days"], "needed": DAYS_FOR_A_VERDICT}
@@ -206,6 +221,7 @@ def sentence(report: dict[str, Any], t: Callable[[str], str] = lambda text: text
         small, large = sorted((abs(low), abs(high)))
         values |= {"low": _points(low), "high": _points(high)}
         values |= {"least": _points(small), "most": _points(large)}
+    values |= {"leaked": max((report.get("contaminated") or {"": 0}).values())}
     values |= {"more": report["more_labels"], "effect": _points(report["minimum_effect"])}
     return _template(report, t).format(**values) + _of_days(report, t)
 
@@ -224,6 +240,9 @@ def _template(report: dict[str, Any], t: Callable[[str], str]) -> str:
             " about {more} more labels needed to see {effect} points."
         )
     templates = {
+        LEAKED: t(
+            "Not decided: a model was trained on {leaked} of these {n} articles, so the comparison is no evidence."
+        ),
         NO_ROWS: t("Not decided: there is no row that both models answered."),
         ABOVE_ZERO: t("The challenger is better by {least} to {most} points (n={n})."),
         BELOW_ZERO: t("The challenger is worse by {least} to {most} points (n={n})."),
@@ -237,7 +256,7 @@ def _template(report: dict[str, Any], t: Callable[[str], str]) -> str:
 
 
 def _of_days(report: dict[str, Any], t: Callable[[str], str]) -> str:
-    if report["market_days"] is None or report["reason"] in {TOO_FEW_DAYS, NO_ROWS}:
+    if report["market_days"] is None or report["reason"] in {TOO_FEW_DAYS, NO_ROWS, LEAKED}:
         return ""
     return " " + t("News of one day share one move: this rests on {days} market days.").format(
         days=report["market_days"]

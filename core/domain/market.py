@@ -168,11 +168,13 @@ def combine(readings: list[Reading]) -> Move:
     """Return the mean of the believed readings of one family, and what the whole is worth."""
     known = [reading.return_pct for reading in readings if reading.return_pct is not None]
     seen = any(reading.source is not None for reading in readings)
+    if any(reading.status == MarketStatus.SUSPECT for reading in readings):
+        return Move(None, MarketStatus.SUSPECT, seen)  # a feed that is wrong once may be wrong twice
     if known:
         status = MarketStatus.REAL if len(known) == len(readings) else MarketStatus.PARTIAL
         return Move(round(sum(known) / len(known), DIGITS), status, seen)
     statuses = {reading.status for reading in readings}
-    worst = (MarketStatus.SUSPECT, MarketStatus.UNKNOWN, MarketStatus.CLOSED)
+    worst = (MarketStatus.UNKNOWN, MarketStatus.CLOSED)
     return Move(None, next(status for status in worst if status in statuses), seen)
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func
+from sqlalchemy import ColumnElement, func
 from sqlmodel import Session, col, desc, or_, select
 
 from core.domain.registry import champions_so_far, stage
@@ -22,11 +22,22 @@ from core.models import (
 
 @dataclass(frozen=True)
 class RegistryRow:
-    """A model version as it stands for one target, with its newest test evaluation (None: never scored)."""
+    """A model version as it stands for one target.
+
+    Parameters
+    ----------
+    evaluation : EvaluationRun or None
+        Its newest test evaluation that is evidence, see `untouched`; None where there is none.
+    measured_on : str or None
+        SHA-256 of the dataset version of that evaluation.
+    predictions : int
+        Answers stored of it.
+    """
 
     model: ModelVersion
     stage: Stage
     evaluation: EvaluationRun | None
+    measured_on: str | None
     predictions: int
 
 
@@ -56,7 +67,9 @@ def registry(session: Session, target: str) -> list[RegistryRow]:
     stored = dict(
         session.exec(select(Prediction.model_id, func.count()).group_by(col(Prediction.model_id))).all()
     )
-    newest = {run.model_id: run for run in _test_runs(session, target)}
+    runs = _test_runs(session, target)
+    newest = {run.model_id: run for run, _ in runs}
+    measured_on = {run.model_id: sha256 for run, sha256 in runs}
     rows = [
         RegistryRow(
             model,
@@ -66,6 +79,7 @@ def registry(session: Session, target: str) -> list[RegistryRow]:
                 past_champions=[entry.to_model_id for entry in ledger if entry.to_model_id is not None],
             ),
             newest.get(model.id or 0),
+            measured_on.get(model.id or 0),
             stored.get(model.id or 0, 0),
         )
         for model in session.exec(query.order_by(desc(ModelVersion.id)))
@@ -73,8 +87,22 @@ def registry(session: Session, target: str) -> list[RegistryRow]:
     return sorted(rows, key=lambda row: row.stage != Stage.CHAMPION)
 
 
-def _test_runs(session: Session, target: str) -> list[EvaluationRun]:
-    query = select(EvaluationRun).where(EvaluationRun.target == target, EvaluationRun.split == Split.TEST)
+def untouched() -> ColumnElement[bool]:
+    """Return the condition of `is_evidence` for a query of evaluations."""
+    return func.coalesce(col(EvaluationRun.metrics)["contaminated"].as_integer(), 0) == 0
+
+
+def is_evidence(metrics: dict[str, Any]) -> bool:
+    """Tell whether an evaluation says something of new articles: the model was trained on none of these."""
+    return not metrics.get("contaminated")
+
+
+def _test_runs(session: Session, target: str) -> list[tuple[EvaluationRun, str]]:
+    query = (
+        select(EvaluationRun, DatasetVersion.sha256)
+        .join(DatasetVersion, col(DatasetVersion.id) == col(EvaluationRun.dataset_id))
+        .where(EvaluationRun.target == target, EvaluationRun.split == Split.TEST, untouched())
+    )
     return list(session.exec(query.order_by(col(EvaluationRun.id))))
 
 

@@ -14,6 +14,7 @@ from core.domain.types import (
     OutcomeState,
     Reason,
     RunStatus,
+    Split,
     Target,
     VoidReason,
 )
@@ -31,6 +32,7 @@ from core.models import (
     Prediction,
     TrainingJob,
 )
+from core.queries.models import untouched
 
 #: Arrivals are counted over four weeks, so that a week's rhythm evens out ...
 ARRIVAL_WINDOW = timedelta(days=28)
@@ -44,7 +46,7 @@ OVERDUE = timedelta(days=1)
 
 @dataclass(frozen=True)
 class ChampionCard:
-    """Who answers for a target, and its newest score on a test part (None where never evaluated)."""
+    """Who answers for a target, and its newest score on a test part it was not trained on (None: no such)."""
 
     target: str
     model_id: int
@@ -123,7 +125,10 @@ def _newest_test(session: Session, model_id: int, target: str) -> dict[str, Any]
     query = (
         select(EvaluationRun.metrics)
         .where(
-            EvaluationRun.model_id == model_id, EvaluationRun.target == target, EvaluationRun.split == "test"
+            EvaluationRun.model_id == model_id,
+            EvaluationRun.target == target,
+            EvaluationRun.split == Split.TEST,
+            untouched(),
         )
         .order_by(desc(EvaluationRun.id))
         .limit(1)

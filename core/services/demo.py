@@ -13,7 +13,7 @@ from core.db import insert_new
 from core.domain.demo import DemoData
 from core.domain.records import ArticleRecord
 from core.domain.registry import champions_so_far
-from core.domain.types import ACTIVE_JOB_STATUSES, MarketSource, ModelKind, Origin, RunStatus
+from core.domain.types import ACTIVE_JOB_STATUSES, MarketSource, ModelKind, Origin, Reason, RunStatus
 from core.errors import Refused
 from core.models import (
     Article,
@@ -136,7 +136,7 @@ def _insert(session: Session, data: DemoData, run_id: int | None, model_id: int 
 
 
 def _article_row(article: ArticleRecord, run_id: int | None) -> dict[str, Any]:
-    own = {"flags": [flag.value for flag in article.flags], "import_id": run_id}
+    own = {"flags": [flag.value for flag in article.flags], "import_id": run_id, "reason": Reason.NO_LABEL}
     return vars(article) | own | {"created_at": article.scraped_at}
 
 

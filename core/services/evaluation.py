@@ -15,7 +15,7 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from core.db import insert_new, let_go
-from core.domain.compare import compare
+from core.domain.compare import compare, withhold_leaked
 from core.domain.metrics import evaluate
 from core.domain.policy import Policy
 from core.domain.types import Split, Target
@@ -205,13 +205,13 @@ def compare_models(
         seed=SEED,
     )
     report["coverage"] = {"asked": len(first.rows), "both_answered": int(both.sum())}
-    report["contaminated"] = {"champion": first.contaminated, "challenger": second.contaminated}
+    leaked = {"champion": first.contaminated, "challenger": second.contaminated}
     comparison = Comparison(
         champion_id=champion_id,
         challenger_id=challenger_id,
         dataset_id=dataset_id,
         split=split,
-        report=report,
+        report=withhold_leaked(report, leaked),
         created_at=now,
     )
     session.add(comparison)

@@ -23,7 +23,7 @@ from core.domain.records import (
     ParentImport,
     PredictionRecord,
 )
-from core.domain.types import ModelKind
+from core.domain.types import ModelKind, Reason
 from core.errors import Refused
 from core.models import AccuracyLog, Article, HumanLabel, MarketDay, ModelVersion, Prediction
 
@@ -179,7 +179,8 @@ def _chunks(values: Iterable[str]) -> Iterator[list[str]]:
 
 def _article_row(article: ArticleRecord, *, run_id: int, now: datetime) -> dict[str, Any]:
     row = {item.name: getattr(article, item.name) for item in fields(article)}
-    return row | {"flags": list(article.flags), "import_id": run_id, "created_at": now}
+    own = {"flags": list(article.flags), "import_id": run_id, "reason": Reason.NO_LABEL}
+    return row | own | {"created_at": now}
 
 
 def _store_articles(

@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 
 from core.db import insert_new
 from core.domain.text import clean_article, content_hash
-from core.domain.types import Family, Flag, Origin, Target
+from core.domain.types import Family, Flag, Origin, Reason, Target
 from core.errors import InputRejected, Place, Refused
 from core.models import Article, Champion, ModelVersion, Prediction
 from core.providers.base import Forecast
@@ -116,6 +116,7 @@ def store_answer(
             "placeholder": placeholder,
             "flags": [*flags, Flag.UNRELIABLE_TIME],
             "content_hash": digest,
+            "reason": Reason.NO_LABEL,
             "created_at": now,
         }
         insert_new(session, Article, [row])

@@ -58,7 +58,9 @@ def queue_training(
     let_go(session)
     preflight = trainer.preflight(spec)
     if not preflight.allowed:
-        raise Refused(preflight.reason, "Build a dataset version that meets this, then train again")
+        raise Refused(
+            preflight.reason.rstrip("."), "Build a dataset version that meets this, then train again"
+        )
     job = TrainingJob(
         provider=provider,
         dataset_id=dataset_id,

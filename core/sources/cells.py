@@ -47,7 +47,12 @@ def shorten(value: object) -> str:
 
 
 def text(value: Any, place: Place, *, limit: int) -> str | None:
-    """Return a text without spaces at its ends; None where the cell is empty."""
+    """Return a text without spaces at its ends; None where the cell is empty or says so (``NaN``)."""
+    found = _text(value, place, limit=limit)
+    return None if found is None or found.lower() in _NO_VALUE else found
+
+
+def _text(value: Any, place: Place, *, limit: int) -> str | None:
     if value is None or value == "":
         return None
     if not isinstance(value, str):
@@ -65,7 +70,7 @@ def text(value: Any, place: Place, *, limit: int) -> str | None:
 
 def required_text(value: Any, place: Place, *, limit: int) -> str:
     """Return a text that must be there."""
-    found = text(value, place, limit=limit)
+    found = _text(value, place, limit=limit)
     if found is None:
         raise InputRejected(place, "the text is empty", "Fill it in or remove the row")
     if found.lower() in _NO_VALUE:

@@ -52,6 +52,8 @@ def close_broken_runs(app: App) -> str:
                 session.add(run)
                 closed += 1
         session.commit()
+    if closed:
+        refresh(app)  # what it stored before it broke off has not been judged
     return f"imports closed: {closed}" if closed else ""
 
 

@@ -1,6 +1,7 @@
 """Bringing data in, and keeping what follows from it up to date."""
 
 import logging
+import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -80,7 +81,8 @@ def import_path(
     app: App, path: Path, *, kind: str = "auto", mapping: str | None = None, tell: Tell = lambda _: None
 ) -> dict[str, Any]:
     """Import a folder, archive or table of this machine and return the counts and file reports."""
-    parcel = Parcel(path, path.name or str(path), kind, parse_mapping(mapping) if mapping else None)
+    name = os.fsencode(path.name or str(path)).decode("utf-8", "replace")
+    parcel = Parcel(path, name, kind, parse_mapping(mapping) if mapping is not None else None)
     return run_import(app, begin_import(app, parcel), parcel, tell)
 
 

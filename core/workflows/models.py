@@ -104,6 +104,9 @@ def compare(
 
 def promote(app: App, model_id: int, target: Target, reason: str, actor: str | None = None) -> None:
     """Make a model version the champion of a target."""
+    with reading(app.engine) as session:
+        model = registry.get_model(session, model_id)
+    load_predictor(app, model)  # a damaged artefact is refused here, not at the first question
     with writing(app.engine) as session:
         registry.promote(
             session,
@@ -155,7 +158,7 @@ def answer(app: App, question: Question, target: Target | None) -> dict[str, Any
 def predict_text(app: App, title: str, body: str | None, target: Target | None = None) -> dict[str, Any]:
     """Try the champion on a text without keeping anything: a trial must not become a sample."""
     model, forecast, _ = ask(app, Question(title, body), target)
-    return as_parent(forecast) | {"model": model.name}
+    return {"newsId": None} | as_parent(forecast) | {"model": model.name}
 
 
 def as_parent(forecast: Forecast) -> dict[str, Any]:

@@ -1,13 +1,15 @@
 """A fitted model as a file: written by skops, deflated, and never parsed before its checksum is right."""
 
 import os
+import re
 from collections import OrderedDict
 from collections.abc import Iterable
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 from threading import Lock
 from typing import Any
-from zipfile import ZIP_DEFLATED, BadZipFile
+from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile, ZipInfo
 
 import skops.io
 from skops.io.exceptions import UntrustedTypesFoundException
@@ -24,6 +26,9 @@ TRUSTED: list[str] = []
 
 _RETRAIN = "Train the model again, or restore the file from a backup"
 _KEPT = 4  # models held in memory at once; one is some tens of megabytes
+
+#: An address in memory, as it stands in the schema and in the names of members.
+_ADDRESS = re.compile(r"\d{9,}")
 
 _lock = Lock()
 _loaded: OrderedDict[str, LocalModel] = OrderedDict()
@@ -42,9 +47,27 @@ def dump(model: LocalModel, path: Path) -> str:
         "weights": model.weights,
         "bias": model.bias,
     }
-    data: bytes = skops.io.dumps(content, compression=ZIP_DEFLATED, compresslevel=6)
+    data = _reproducible(skops.io.dumps(content))
     write_atomically(path, data)
     return sha256(data).hexdigest()
+
+
+def _reproducible(data: bytes) -> bytes:
+    """Return an archive of skops with its members renumbered and undated.
+
+    Equal models then give equal bytes: skops names members after addresses in memory.
+    """
+    with ZipFile(BytesIO(data)) as source:
+        members = {name: source.read(name) for name in source.namelist()}
+    schema = members.pop("schema.json").decode()
+    numbers = {old: str(i) for i, old in enumerate(dict.fromkeys(_ADDRESS.findall(schema)), start=1)}
+    members = {_ADDRESS.sub(lambda found: numbers[found[0]], name): raw for name, raw in members.items()}
+    schema = _ADDRESS.sub(lambda found: numbers[found[0]], schema)
+    target = BytesIO()
+    with ZipFile(target, "w", ZIP_DEFLATED, compresslevel=6) as archive:
+        for name, raw in sorted({**members, "schema.json": schema.encode()}.items()):
+            archive.writestr(ZipInfo(name), raw, ZIP_DEFLATED)
+    return target.getvalue()
 
 
 def _joined(terms: Iterable[str]) -> str:
