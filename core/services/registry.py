@@ -6,7 +6,7 @@ from typing import Any
 from sqlmodel import Session, col, desc, select
 
 from core.domain.registry import champions_so_far
-from core.domain.types import Target
+from core.domain.types import Split, Target
 from core.errors import NotFound, Refused
 from core.models import Champion, Comparison, DatasetVersion, EvaluationRun, ModelVersion, Promotion
 
@@ -122,14 +122,21 @@ def _crown(session: Session, target: Target, model_id: int, now: datetime) -> No
 
 
 def _evidence(session: Session, model_id: int, target: Target) -> dict[str, Any]:
-    """Return the headline figures that were on the table at this moment; empty when there were none."""
+    """Return the headline figures that were on the table at this moment; empty when there were none.
+
+    Only test parts that no model was trained on are evidence.
+    """
     evidence: dict[str, Any] = {}
-    evaluation = session.exec(
+    tests = session.exec(
         select(EvaluationRun)
-        .where(EvaluationRun.model_id == model_id, EvaluationRun.target == target)
+        .where(
+            EvaluationRun.model_id == model_id,
+            EvaluationRun.target == target,
+            EvaluationRun.split == Split.TEST,
+        )
         .order_by(desc(EvaluationRun.id))
-        .limit(1)
-    ).first()
+    )
+    evaluation = next((run for run in tests if not run.metrics.get("contaminated")), None)
     if evaluation is not None:
         kept = ("n", "accuracy", "accuracy_interval", "macro_f1", "majority")
         evidence["evaluation"] = {"id": evaluation.id} | {key: evaluation.metrics.get(key) for key in kept}

@@ -9,8 +9,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlmodel import Session
-
 from core.bootstrap import App
 from core.db import writing
 from core.domain.records import FileReport, FileStatus, ParentImport
@@ -210,27 +208,22 @@ def _noteworthy(files: Sequence[FileReport]) -> list[dict[str, Any]]:
 
 
 def label_article(app: App, article_id: int, sentiment: Sentiment, reviewer: str) -> None:
-    """Store a person's label of an article."""
-    _then_reasons(
-        app,
-        lambda s: labels.label_article(s, article_id, sentiment=sentiment, reviewer=reviewer, now=app.now()),
-    )
+    """Store a person's label of an article and judge anew."""
+    with writing(app.engine) as session:
+        labels.label_article(session, article_id, sentiment=sentiment, reviewer=reviewer, now=app.now())
+        quality.refresh_reasons(session, app.policy, now=app.now())
 
 
 def exclude(app: App, article_id: int, why: str) -> None:
     """Take an article out of the samples by hand."""
-    _then_reasons(app, lambda s: quality.exclude(s, article_id, why=why, now=app.now()))
+    with writing(app.engine) as session:
+        quality.exclude(session, article_id, why=why, now=app.now())
 
 
 def restore(app: App, article_id: int) -> None:
     """Take back an exclusion by hand."""
-    _then_reasons(app, lambda s: quality.restore(s, article_id, now=app.now()))
-
-
-def _then_reasons(app: App, change: Callable[[Session], object]) -> None:
     with writing(app.engine) as session:
-        change(session)
-        quality.refresh_reasons(session, app.policy, now=app.now())
+        quality.restore(session, article_id, now=app.now())
 
 
 # --- demo --------------------------------------------------------------------------------------------
