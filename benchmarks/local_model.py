@@ -117,7 +117,7 @@ def _long_texts() -> Iterator[Row]:
         folder = Path(temporary) / "long"
         seconds, _ = _train(synthetic(4000, 400), folder)
         size = (folder / "model.skops").stat().st_size / 1e6
-    yield Row("training 4,000 texts of 400 characters", seconds, "s", "<= 15")
+    yield Row("training 4,000 texts of 400 characters", seconds, "s")
     yield Row("artefact of 4,000 texts of 400 characters", size, "MB", "<= 30")
 
 

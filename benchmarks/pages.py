@@ -15,10 +15,14 @@ from typing import Any
 from sqlalchemy import Engine, event
 from streamlit.testing.v1 import AppTest
 
+from benchmarks.local_model import synthetic
 from benchmarks.row import Row
 from benchmarks.volume import fill
 from core import workflows
 from core.bootstrap import App, build_app, set_app
+from core.domain.types import JobStatus
+from core.providers.base import TrainingSpec
+from core.providers.local.provider import LocalTrainer
 from core.settings import ROOT, Settings
 
 PAGES = ("overview", "samples", "training", "models", "operations")
@@ -33,6 +37,10 @@ def rows(_shared: Path | None) -> Iterator[Row]:
         runner = _runner()
         for page in PAGES:
             yield Row(f"page_{page}", _median_ms(runner, page), f"ms, median of {RUNS}", "<= 250")
+        idle = _median_ms(runner, "overview")
+        with _training(app.settings.data_dir):
+            busy = _median_ms(runner, "overview")
+        yield Row("page_overview_while_training", busy / idle, "x", "<= 2", "the same page with no training")
     with _application() as app:
         fill(app.engine, articles=10_000)
         yield Row("overview_sql_10k_articles", _sql_ms(app.engine), f"ms, median of {RUNS}", "<= 20")
@@ -46,6 +54,20 @@ def _application() -> Iterator[App]:
         yield app
         set_app(None)
         app.close()
+
+
+@contextmanager
+def _training(folder: Path) -> Iterator[None]:
+    """Keep a local training of 4,000 long texts going in its child process."""
+    trainer, work = LocalTrainer(), folder / "bench"
+    work.mkdir()
+    handle = trainer.start(TrainingSpec(tuple(synthetic(4000, 400))), work)
+    try:
+        yield
+        if trainer.poll(handle, work).status != JobStatus.RUNNING:
+            raise RuntimeError("the training ended before the page was measured: take more texts")
+    finally:
+        trainer.cancel(handle, work)
 
 
 def _prepare(app: App) -> None:
