@@ -2,7 +2,6 @@
 
 import pandas as pd
 import streamlit as st
-from sqlmodel import Session
 
 from core import workflows
 from core.queries import operations
@@ -10,7 +9,7 @@ from ui import format as fmt
 from ui import words
 from ui.components import empty, facts, go_to, header, perform, section
 from ui.i18n import t
-from ui.state import app, reading
+from ui.state import Session, app, reading
 
 
 def scheduler(session: Session) -> None:

@@ -1,7 +1,6 @@
 """Overview: where the plan stands this morning, and the three things to do about it."""
 
 import streamlit as st
-from sqlmodel import Session
 
 from core.queries import overview
 from core.queries.progress import outcome_clock, progress
@@ -11,7 +10,7 @@ from ui.actions import actions
 from ui.components import accuracy_metric, class_words, go_to, header, notice, section, show
 from ui.i18n import t, tn
 from ui.jobs import live_jobs
-from ui.state import app, reading
+from ui.state import Session, app, reading
 from ui.welcome import welcome
 
 TARGETS = ("sentiment", "direction")

@@ -1,7 +1,6 @@
 """Training: freeze a dataset version, export it, train on it, follow the job."""
 
 import streamlit as st
-from sqlmodel import Session
 
 from core import workflows
 from core.queries import training
@@ -10,7 +9,7 @@ from ui import datasets, jobs
 from ui import format as fmt
 from ui.components import LazyTabs, empty, go_to, header, perform, section
 from ui.i18n import t
-from ui.state import app, reading
+from ui.state import Session, app, reading
 
 
 def launch(session: Session) -> None:

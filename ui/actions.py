@@ -1,14 +1,13 @@
 """The three things to do from the Overview: export, train, compare."""
 
 import streamlit as st
-from sqlmodel import Session
 
 from core import workflows
 from core.queries.training import dataset_versions, part_total
 from ui import format as fmt
 from ui.components import go_to, perform
 from ui.i18n import t
-from ui.state import app
+from ui.state import Session, app
 
 
 def actions(session: Session) -> None:

@@ -2,7 +2,6 @@
 
 import pandas as pd
 import streamlit as st
-from sqlmodel import Session
 
 from core import workflows
 from core.domain.types import Family, Reason, Sentiment
@@ -10,7 +9,7 @@ from core.queries import articles
 from ui import format as fmt
 from ui.components import facts, perform
 from ui.i18n import t, tn
-from ui.state import app
+from ui.state import Session, app
 
 PAGE_SIZE = 15
 #: Named in the ledger of labels given on this page.

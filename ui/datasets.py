@@ -5,7 +5,6 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
-from sqlmodel import Session
 
 from core import workflows
 from core.domain.dataset import warning_sentence
@@ -17,7 +16,7 @@ from ui import charts
 from ui import format as fmt
 from ui.components import class_words, perform, section, show, sorry
 from ui.i18n import t
-from ui.state import app
+from ui.state import Session, app
 
 
 def builder() -> None:

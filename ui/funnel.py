@@ -1,7 +1,6 @@
 """The funnel on screen: counters, the way from articles to samples, quality, outcomes by session."""
 
 import streamlit as st
-from sqlmodel import Session
 
 from core.queries import articles
 from core.queries.funnel import funnel
@@ -10,7 +9,7 @@ from ui import charts, words
 from ui import format as fmt
 from ui.components import class_words, empty, facts, section, show
 from ui.i18n import t
-from ui.state import app
+from ui.state import Session, app
 
 
 def _counters(found: dict, by_target: dict) -> None:

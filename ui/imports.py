@@ -2,7 +2,6 @@
 
 import pandas as pd
 import streamlit as st
-from sqlmodel import Session
 
 from core import workflows
 from core.domain.types import RunStatus
@@ -13,7 +12,7 @@ from ui import format as fmt
 from ui import words
 from ui.components import job_badge, perform, section, sorry
 from ui.i18n import mark, t, tn
-from ui.state import app, flash, reading
+from ui.state import Session, app, flash, reading
 
 FIELDS = {
     "title": mark("Title"),

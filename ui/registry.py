@@ -2,7 +2,6 @@
 
 import pandas as pd
 import streamlit as st
-from sqlmodel import Session
 
 from core import workflows
 from core.domain.types import Stage
@@ -11,7 +10,7 @@ from core.queries import models
 from ui import format as fmt
 from ui.components import facts, perform, section, sorry, stage_badge
 from ui.i18n import t
-from ui.state import app
+from ui.state import Session, app
 
 
 def table(session: Session, rows: list[models.RegistryRow]) -> None:

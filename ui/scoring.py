@@ -1,7 +1,9 @@
 """Scoring on screen: all models on one test part, one report in full, two models compared."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import streamlit as st
-from sqlmodel import Session
 
 from core import workflows
 from core.queries import models
@@ -10,7 +12,7 @@ from ui import comparison, evaluation, score_charts
 from ui import format as fmt
 from ui.components import empty, go_to, perform, section, show
 from ui.i18n import t
-from ui.state import app
+from ui.state import Session, app
 
 
 def _choose_dataset(session: Session, target: str, key: str) -> DatasetVersion | None:
@@ -64,30 +66,7 @@ def evaluate(session: Session, target: str, rows: list[models.RegistryRow]) -> N
             done=t("Evaluated."),
         )
     scores = models.scores(session, dataset.id or 0)
-    scored = [each for each in rows if each.model.id in scores]
-    known = [each for each in scored if models.is_evidence(scores[each.model.id].metrics)]
-    if len(known) > 1:
-        section(t("All on this test part"), t("Dot: accuracy. Line: interval. Tick: majority rate."))
-        measured = [
-            score_charts.Measured(
-                each.model.name,
-                run.metrics["accuracy"],
-                run.metrics.get("accuracy_interval"),
-                run.n,
-                run.metrics.get("majority"),
-                strong=each.model.id == row.model.id,
-            )
-            for each in known
-            for run in [scores[each.model.id]]
-        ]
-        show(
-            score_charts.measured(measured, t("majority")),
-            "all_scores",
-            alt=t("Accuracy of each model version"),
-        )
-        leaked = [fmt.plain(each.model.name) for each in scored if each not in known]
-        if leaked:
-            st.caption(t("Left out, trained on some of these articles: {names}", names=", ".join(leaked)))
+    _all_scores(rows, scores, row.model.id)
     run = scores.get(row.model.id)
     if run is None:
         st.caption(
@@ -96,6 +75,35 @@ def evaluate(session: Session, target: str, rows: list[models.RegistryRow]) -> N
         return
     section(fmt.plain(row.model.name))
     evaluation.report(run.metrics)
+
+
+def _all_scores(rows: list[models.RegistryRow], scores: Mapping[int, Any], chosen: int | None) -> None:
+    """Draw the accuracies of all models on one test part; name those whose score is no evidence."""
+    scored = [each for each in rows if each.model.id in scores]
+    known = [each for each in scored if models.is_evidence(scores[each.model.id].metrics)]
+    if len(known) < 2:
+        return
+    section(t("All on this test part"), t("Dot: accuracy. Line: interval. Tick: majority rate."))
+    measured = [
+        score_charts.Measured(
+            each.model.name,
+            run.metrics["accuracy"],
+            run.metrics.get("accuracy_interval"),
+            run.n,
+            run.metrics.get("majority"),
+            strong=each.model.id == chosen,
+        )
+        for each in known
+        for run in [scores[each.model.id]]
+    ]
+    show(
+        score_charts.measured(measured, t("majority")),
+        "all_scores",
+        alt=t("Accuracy of each model version"),
+    )
+    leaked = [fmt.plain(each.model.name) for each in scored if each not in known]
+    if leaked:
+        st.caption(t("Left out, trained on some of these articles: {names}", names=", ".join(leaked)))
 
 
 def _place(ids: list[int | None], wanted: int | None) -> int:

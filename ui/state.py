@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 import streamlit as st
-from sqlmodel import Session
 
 from core.bootstrap import App, get_app
+from core.db import Session
 from core.db import reading as read_snapshot
 
 T = TypeVar("T")

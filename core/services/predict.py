@@ -1,21 +1,25 @@
-"""Answering for a new article: who answers, and keeping what was answered."""
+"""Answering: who answers for a new article, what a model has not answered yet, and keeping the answers."""
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from time import perf_counter
 
 from sqlmodel import Session, col, select
 
-from core.db import insert_new
+from core.db import insert_new, let_go
 from core.domain.text import clean_article, content_hash
-from core.domain.types import Family, Flag, Origin, Reason, Target
+from core.domain.types import Family, Flag, Origin, Reason, Split, Target
 from core.errors import InputRejected, Place, Refused
-from core.models import Article, Champion, ModelVersion, Prediction
-from core.providers.base import Forecast
+from core.models import Article, Champion, DatasetItem, ModelVersion, Prediction
+from core.providers.base import Forecast, NewsText, Predictor
 
 MAX_TITLE_CHARS = 1_000
 MAX_BODY_CHARS = 20_000
 MAX_ID_CHARS = 200
+#: Articles asked one by one, for the latency of a single answer.
+TIMED = 50
 
 
 class TooLong(InputRejected):
@@ -135,3 +139,66 @@ def store_answer(
     insert_new(session, Prediction, [answer])
     session.commit()
     return int(article_id or 0)
+
+
+def predict_missing(
+    session: Session,
+    predictor: Predictor | None,
+    *,
+    model_id: int,
+    dataset_id: int,
+    split: Split,
+    now: datetime,
+) -> int:
+    """Predict and store the items of a split on which a model has no stored answer; return how many.
+
+    `predictor` is None for a model that cannot answer: then nothing is done.
+    """
+    answered = select(Prediction.article_id).where(
+        Prediction.model_id == model_id, Prediction.request_id == ""
+    )
+    query = (
+        select(Article.id, Article.title, Article.body)
+        .join(DatasetItem, col(DatasetItem.article_id) == Article.id)
+        .where(
+            DatasetItem.dataset_id == dataset_id,
+            DatasetItem.split == split,
+            col(Article.id).not_in(answered),
+        )
+        .order_by(col(DatasetItem.position))
+    )
+    missing = session.exec(query).all()
+    let_go(session)
+    if predictor is None or not missing:
+        return 0
+    texts = [NewsText(title, body) for _, title, body in missing]
+    rows = [
+        {
+            "article_id": article_id,
+            "model_id": model_id,
+            "sentiment": forecast.sentiment,
+            "confidence": forecast.confidence,
+            "keywords": list(forecast.keywords),
+            "rationale": forecast.rationale,
+            "latency_ms": latency_ms,
+            "created_at": now,
+        }
+        for (article_id, _, _), (forecast, latency_ms) in zip(missing, timed(predictor, texts), strict=True)
+    ]
+    insert_new(session, Prediction, rows)
+    session.commit()
+    return len(rows)
+
+
+def timed(predictor: Predictor, texts: Sequence[NewsText]) -> list[tuple[Forecast, float | None]]:
+    """Return a forecast for each text; the first few are asked one by one and carry their milliseconds.
+
+    The rest goes as one batch, whose time says nothing of a single answer: their latency is unknown.
+    """
+    answers: list[tuple[Forecast, float | None]] = []
+    for text in texts[:TIMED]:
+        started = perf_counter()
+        forecast = predictor.predict([text])[0]
+        answers.append((forecast, (perf_counter() - started) * 1000))
+    rest = predictor.predict(texts[TIMED:]) if len(texts) > TIMED else []
+    return answers + [(forecast, None) for forecast in rest]

@@ -35,7 +35,7 @@ def load_predictor(app: App, model: ModelVersion) -> Predictor | None:
 
 def _complete_predictions(app: App, session: Session, model_id: int, dataset_id: int, split: Split) -> None:
     model = evaluation.scorable_model(session, model_id=model_id, dataset_id=dataset_id)
-    evaluation.predict_missing(
+    predict.predict_missing(
         session,
         load_predictor(app, model),
         model_id=model_id,
@@ -71,7 +71,7 @@ def evaluate_file(app: App, model_id: int, path: Path, mapping: str | None = Non
         )
     records, _ = read_labelled(path.name, read_file(path), parse_mapping(mapping) if mapping else None)
     texts = [NewsText(record.article.title, record.article.body) for record in records]
-    answers = evaluation.timed(predictor, texts)
+    answers = predict.timed(predictor, texts)
     return metrics.evaluate(
         [record.sentiment for record in records],
         [forecast.sentiment for forecast, _ in answers],
