@@ -9,7 +9,7 @@ import pytest
 
 from core.domain.sessions import SessionTable, crypto_horizon, crypto_session, horizon, instants
 from core.sources import calendar
-from core.sources.calendar import OVERRIDES, Override, apply_overrides, covers, krx_sessions
+from core.sources.calendar import OVERRIDES, Override, apply_overrides, krx_sessions
 
 SEOUL = ZoneInfo("Asia/Seoul")
 
@@ -182,9 +182,3 @@ def test_an_override_can_close_move_and_add_a_day():
     )
     assert [str(day) for day in changed.dates] == ["2025-11-01", "2025-11-04"]
     assert changed.session(1).closes_at == datetime(2025, 11, 4, 7, 30, tzinfo=UTC)
-
-
-def test_the_calendar_says_which_dates_it_covers():
-    assert covers(date(2025, 11, 3))
-    assert not covers(date(1998, 1, 1))
-    assert not covers(date(2051, 1, 1))

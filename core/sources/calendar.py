@@ -6,7 +6,7 @@ works out every lunar holiday of the covered century, which takes some seconds.
 
 import warnings
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from functools import cache
 from zoneinfo import ZoneInfo
 
@@ -129,8 +129,3 @@ def apply_overrides(table: SessionTable, overrides: tuple[Override, ...]) -> Ses
 
 def _seoul(day: date, at: time) -> datetime:
     return datetime.combine(day, at, SEOUL)
-
-
-def covers(day: date) -> bool:
-    """Tell whether the calendar knows the sessions around a date."""
-    return FIRST_DAY + timedelta(days=7) <= day <= LAST_DAY - timedelta(days=7)
