@@ -74,7 +74,9 @@ def _prepare(app: App) -> None:
     """Load the demo, train, evaluate and compare, so that every page has something to show."""
     workflows.load_demo(app)
     dataset_id = workflows.build_dataset(app)
-    model_id = workflows.wait_for_training(app, workflows.start_training(app, dataset_id))
+    model_id = workflows.wait_for_training(
+        app, workflows.start_training(app, workflows.Request(dataset_id, "local")).job_id
+    )
     workflows.compare(app, 1, model_id, dataset_id)
     for model in (1, model_id):
         workflows.evaluate(app, model, dataset_id)

@@ -3,6 +3,7 @@
 Also the only place in core that reads the clock.
 """
 
+import logging
 import os
 import socket
 import sys
@@ -11,7 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
+from pathlib import Path
 from threading import Lock
+from tomllib import TOMLDecodeError
 from types import ModuleType
 from typing import Any
 
@@ -22,14 +25,18 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.db import migrate, open_engine
 from core.domain.policy import Policy
+from core.domain.pricing import Price
 from core.domain.sessions import SessionTable
 from core.errors import NotFound, Refused
 from core.providers.base import Provider, Trainer
-from core.settings import Settings
+from core.redaction import RedactingFormatter, Redactor
+from core.settings import ProviderSettings, Settings
+from core.sources.prices import read_prices
 
 #: The calendar covers this much before and after today; news outside it has no session.
 CALENDAR_START = date(2000, 1, 1)
 CALENDAR_AHEAD = timedelta(days=400)
+PRICES = Path(__file__).with_name("prices.yaml")
 
 
 def _utc_now() -> datetime:
@@ -68,6 +75,14 @@ class App:
     #: role, since and next runs of the scheduler; replaced by the process that starts one
     scheduler_state: Callable[[], dict[str, Any]] = _no_scheduler
 
+    #: takes keys out of whatever is logged, stored or shown
+    redact: Redactor = field(default_factory=Redactor)
+
+    @cached_property
+    def prices(self) -> tuple[Price, ...]:
+        """The shipped price table; entered prices lie over it (`services.costs.price_book`)."""
+        return read_prices(PRICES)
+
     @property
     def policy(self) -> Policy:
         """The numbers that govern the gates."""
@@ -84,6 +99,12 @@ class App:
     def runner(self) -> str:
         """Name of this process in job and import histories: ``host:pid``."""
         return f"{socket.gethostname()}:{os.getpid()}"
+
+    def provider(self, name: str) -> Provider:
+        """Return a provider by name, or raise NotFound naming those there are."""
+        if name not in self.providers:
+            raise NotFound("provider", name, f"Choose one of: {', '.join(self.providers)}")
+        return self.providers[name]
 
     @property
     def trainers(self) -> dict[str, Trainer]:
@@ -119,7 +140,7 @@ def build_app(
     """
     try:
         settings = settings or Settings()
-    except (SettingsError, ValidationError) as error:
+    except (SettingsError, ValidationError, TOMLDecodeError) as error:
         raise Refused(
             f"A setting cannot be used: {_first_line(error)}", "See the table in README.md"
         ) from error
@@ -131,22 +152,91 @@ def build_app(
         raise Refused(
             problem, "Check NEWSTUNE_DATA_DIR and NEWSTUNE_DATABASE_URL, or restore a backup"
         ) from error
-    return App(settings, engine, providers if providers is not None else _all_providers(), now)
+    redact = Redactor(settings.keys.secrets)
+    _keep_keys_out_of_logs(redact)
+    made = providers if providers is not None else _all_providers(settings, redact)
+    return App(settings, engine, made, now, redact=redact)
+
+
+def _keep_keys_out_of_logs(redact: Redactor) -> None:
+    """Put the redactor behind every handler that there is now, and the one of last resort."""
+    handlers = {id(h): h for name in _loggers() for h in logging.getLogger(name).handlers}
+    for handler in (*handlers.values(), logging.lastResort):
+        if handler is not None and not isinstance(handler.formatter, RedactingFormatter):
+            handler.setFormatter(RedactingFormatter(handler.formatter or logging.Formatter(), redact))
+
+
+def _loggers() -> list[str | None]:
+    return [None, *logging.root.manager.loggerDict]
 
 
 def _first_line(error: Exception) -> str:
     """Return what an error says, without the values of settings, which may be secret."""
     if isinstance(error, ValidationError):
         first = error.errors()[0]
-        return f"NEWSTUNE_{'_'.join(map(str, first['loc'])).upper()}: {first['msg']}"
+        name = "_".join(map(str, first["loc"])).upper()
+        prefix = "" if name.lower() in ProviderSettings.model_fields else "NEWSTUNE_"
+        return f"{prefix}{name}: {first['msg']}"
     return str(error).splitlines()[0]
 
 
-def _all_providers() -> dict[str, Provider]:
+def _all_providers(settings: Settings, redact: Redactor) -> dict[str, Provider]:
+    """Return every provider that there is, with or without its key: a card says what is missing."""
     from core.providers.local.provider import LocalProvider  # noqa: PLC0415 - a second of imports
 
-    local = LocalProvider()
-    return {local.name: local}
+    made: list[Provider] = [LocalProvider(), *_compatible(settings, redact), *_google(settings, redact)]
+    return {provider.name: provider for provider in made}
+
+
+def _compatible(settings: Settings, redact: Redactor) -> list[Provider]:
+    from core.providers.loopback.simulator import SimulatorServer  # noqa: PLC0415 - only where they are used
+    from core.providers.openai_compat import flavours  # noqa: PLC0415
+    from core.providers.openai_compat.provider import OpenAICompatible  # noqa: PLC0415
+    from core.providers.token_counter import exact_counter  # noqa: PLC0415
+
+    keys = settings.keys
+    shared: dict[str, Any] = {"timeout_s": keys.provider_timeout_s, "redact": redact}
+    if (exact := exact_counter(keys.tiktoken_cache_dir)) is not None:
+        shared["count"] = exact
+    made: list[Provider] = [
+        OpenAICompatible(flavours.OPENAI, key=keys.openai_api_key, base_url=keys.openai_base_url, **shared),
+        OpenAICompatible(
+            flavours.AZURE,
+            key=keys.azure_openai_api_key,
+            base_url=keys.azure_openai_endpoint,
+            api_version=keys.azure_openai_api_version,
+            **shared,
+        ),
+        OpenAICompatible(flavours.NEBIUS, key=keys.nebius_api_key, base_url=keys.nebius_base_url, **shared),
+    ]
+    if keys.custom_base_url:
+        models = [name.strip() for name in keys.custom_models.split(",") if name.strip()]
+        custom = {"key": keys.custom_api_key, "base_url": keys.custom_base_url, "models": models}
+        made.append(OpenAICompatible(flavours.CUSTOM, **custom, **shared))
+    if settings.simulator:
+        server = SimulatorServer(settings.data_dir)
+        made.append(OpenAICompatible(flavours.SIMULATOR, key=None, base_url=server, **shared))
+    return made
+
+
+def _google(settings: Settings, redact: Redactor) -> list[Provider]:
+    from core.providers.gemini.provider import GeminiProvider  # noqa: PLC0415 - only where they are used
+    from core.providers.gemini.vertex import VertexProvider  # noqa: PLC0415
+
+    keys = settings.keys
+    shared: dict[str, Any] = {"timeout_s": keys.provider_timeout_s, "redact": redact}
+    gemini = GeminiProvider(
+        key=keys.gemini_api_key, base_url=keys.gemini_base_url, sdk=keys.gemini_sdk, **shared
+    )
+    if not keys.google_cloud_project:
+        return [gemini]
+    vertex = VertexProvider(
+        project=keys.google_cloud_project,
+        location=keys.google_cloud_location,
+        bucket=keys.google_cloud_bucket,
+        **shared,
+    )
+    return [gemini, vertex]
 
 
 #: A module without a file survives Streamlit's hot reload, which re-imports all of ours.

@@ -76,27 +76,30 @@ def open_engine(url: str) -> Engine:
 
 def _on_connect(connection: Any, _record: Any) -> None:
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000", "foreign_keys=ON"):
+    for pragma in ("journal_mode=WAL", "busy_timeout=10000", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 
 def _on_begin(connection: Connection) -> None:
-    mode = connection.get_execution_options().get("newstune_mode", "IMMEDIATE")
-    connection.exec_driver_sql(f"BEGIN {mode}")
+    options = connection.get_execution_options()
+    connection.exec_driver_sql(f"PRAGMA synchronous={options.get('newstune_sync', 'NORMAL')}")
+    connection.exec_driver_sql(f"BEGIN {options.get('newstune_mode', 'IMMEDIATE')}")
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Session]:
+def writing(engine: Engine, *, durable: bool = False) -> Iterator[Session]:
     """Yield a session whose transactions take the write lock at their first statement.
 
-    Nothing is committed unless the caller commits: services do, once, at their end.
+    Nothing is committed unless the caller commits: services do, once, at their end. `durable` is for
+    money: a commit is on the disk before it returns, also against a loss of power.
 
     Raises
     ------
     Refused
         If the database is locked for too long, full, or read-only; the transaction left nothing.
     """
-    with _translated(), Session(engine, expire_on_commit=False) as session:
+    bound = engine.execution_options(newstune_sync="FULL") if durable else engine
+    with _translated(), Session(bound, expire_on_commit=False) as session:
         yield session
 
 

@@ -7,6 +7,9 @@
     ├── NotFound                an id or name that the database does not hold
     ├── Refused                 a rule forbids the action in the present state (a gate, a constraint)
     └── ProviderFailed          a provider or a child process could not do its work
+        ├── ProviderBlocked     the provider will not do it for this account, model or date
+        ├── ProviderUnreachable nothing was done, and trying the same later makes sense
+        └── FateUnknown         a request was sent and its answer is lost: it may have been carried out
 
 Decisions (a verdict, a preflight result) are values, not exceptions. Catch ``NewstuneError`` at the
 seams only: a page, the command line, the API, the job wrapper.
@@ -85,3 +88,22 @@ class ProviderFailed(NewstuneError):
     def __init__(self, provider: str, problem: str, remedy: str) -> None:
         self.provider, self.problem, self.remedy = provider, problem, remedy
         super().__init__(f"{provider}: {problem}. {remedy}.")
+
+
+class ProviderBlocked(ProviderFailed):
+    """The provider refuses this account, model or date. Trying again does not help; another provider may."""
+
+
+class ProviderUnreachable(ProviderFailed):
+    """A provider could not be asked now (no connection, busy, down). Nothing was carried out."""
+
+
+class FateUnknown(ProviderFailed):
+    """A request that costs money was sent and the answer is lost. Look it up; never send it again blindly."""
+
+
+class LeaseLost(NewstuneError):
+    """Another process has taken over this piece of work. Whoever catches it stops, and changes nothing."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} is being driven by another process now. Wait for it.")

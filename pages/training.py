@@ -48,7 +48,7 @@ def launch(session: Session) -> None:
         )
     if pressed:
         perform(
-            lambda: workflows.start_training(app(), version.id, "local", settings),
+            lambda: workflows.start_training(app(), workflows.Request(version.id, "local", hyperparameters=settings)).job_id,
             working=t("Starting …"),
             done=t("Training has started."),
         )

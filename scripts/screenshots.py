@@ -40,7 +40,9 @@ def prepare(data_dir: Path) -> None:
         few_shot = session.exec(select(ModelVersion.id).where(ModelVersion.kind == ModelKind.FEW_SHOT)).one()
     for target in Target:
         dataset = workflows.build_dataset(app, target)
-        model = workflows.wait_for_training(app, workflows.start_training(app, dataset))
+        model = workflows.wait_for_training(
+            app, workflows.start_training(app, workflows.Request(dataset, "local")).job_id
+        )
         for scored in (model, few_shot):
             workflows.evaluate(app, scored, dataset)
         workflows.compare(app, few_shot, model, dataset)

@@ -30,7 +30,9 @@ def client(host="127.0.0.1", base="http://localhost"):
 @pytest.fixture
 def ready(seeded):
     """The seeded application with a champion for sentiment."""
-    model_id = workflows.wait_for_training(seeded, workflows.start_training(seeded, 1, "scripted"))
+    model_id = workflows.wait_for_training(
+        seeded, workflows.start_training(seeded, workflows.Request(1, "scripted")).job_id
+    )
     workflows.promote(seeded, model_id, Target.SENTIMENT, "first")
     return seeded
 

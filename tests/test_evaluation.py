@@ -13,7 +13,9 @@ from core.models import Comparison, EvaluationRun, Prediction
 @pytest.fixture
 def trained(seeded):
     """The seeded application with model 2, which answers neutral to everything."""
-    workflows.wait_for_training(seeded, workflows.start_training(seeded, 1, "scripted"))
+    workflows.wait_for_training(
+        seeded, workflows.start_training(seeded, workflows.Request(1, "scripted")).job_id
+    )
     return seeded
 
 

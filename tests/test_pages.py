@@ -60,7 +60,9 @@ def filled(tmp_path_factory):
     workflows.load_demo(app)
     for target in Target:
         dataset = workflows.build_dataset(app, target)
-        model = workflows.wait_for_training(app, workflows.start_training(app, dataset, "local"))
+        model = workflows.wait_for_training(
+            app, workflows.start_training(app, workflows.Request(dataset, "local")).job_id
+        )
         with reading(app.engine) as session:
             few_shot = session.exec(select(ModelVersion.id).where(ModelVersion.kind == "few_shot")).one()
         workflows.evaluate(app, model, dataset)
@@ -257,7 +259,7 @@ def test_every_accuracy_to_choose_by_says_its_interval_its_n_and_its_test_set(ap
 
 
 def test_a_promotion_without_a_reason_is_refused_in_a_sentence_and_with_one_it_counts(app):
-    workflows.wait_for_training(app, workflows.start_training(app, 2, "local"))
+    workflows.wait_for_training(app, workflows.start_training(app, workflows.Request(2, "local")).job_id)
     newest = stored(app, ModelVersion)[-1]
     screen = visit("models", "Promotion")
     screen.form_submit_button[0].click().run()

@@ -17,7 +17,9 @@ from core.queries import listings
 def trained(seeded):
     """The seeded application with two trained models, 2 and 3."""
     for _ in range(2):
-        workflows.wait_for_training(seeded, workflows.start_training(seeded, 1, "scripted"))
+        workflows.wait_for_training(
+            seeded, workflows.start_training(seeded, workflows.Request(1, "scripted")).job_id
+        )
     return seeded
 
 

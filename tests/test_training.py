@@ -40,7 +40,7 @@ def test_a_trainer_is_handed_the_train_and_validation_parts_and_never_the_test_p
 
 
 def test_a_finished_job_becomes_a_model_version_with_its_lineage(seeded):
-    job_id = workflows.start_training(seeded, 1, "scripted")
+    job_id = workflows.start_training(seeded, workflows.Request(1, "scripted")).job_id
     model_id = workflows.wait_for_training(seeded, job_id)
     model = next(model for model in rows(seeded, ModelVersion) if model.id == model_id)
     assert (model.job_id, model.dataset_id, model.target, model.kind) == (1, 1, "sentiment", "fine_tuned")
@@ -50,7 +50,7 @@ def test_a_finished_job_becomes_a_model_version_with_its_lineage(seeded):
 
 def test_polling_twice_neither_repeats_events_nor_registers_twice(seeded):
     seeded.providers["scripted"].trainer.reports = [RUNNING]
-    workflows.start_training(seeded, 1, "scripted")
+    workflows.start_training(seeded, workflows.Request(1, "scripted")).job_id
     workflows.poll_training(seeded)
     workflows.poll_training(seeded)
     assert [event.message for event in rows(seeded, TrainingEvent)] == ["features built"]
@@ -61,18 +61,35 @@ def test_polling_twice_neither_repeats_events_nor_registers_twice(seeded):
     assert len(rows(seeded, ModelVersion)) == 2  # the few-shot one and this
 
 
+def start(app, **settings):
+    request = workflows.Request(1, "scripted", hyperparameters=settings)
+    return workflows.start_training(app, request)
+
+
 def test_one_job_runs_at_a_time_and_the_next_follows(seeded):
     seeded.providers["scripted"].trainer.reports = [RUNNING]
-    first, second = (workflows.start_training(seeded, 1, "scripted") for _ in range(2))
+    first, second = (start(seeded, c=c).job_id for c in (1, 2))
     assert (job(seeded, first).status, job(seeded, second).status) == ("running", "queued")
     seeded.providers["scripted"].trainer.reports = []
     workflows.poll_training(seeded)
     assert (job(seeded, first).status, job(seeded, second).status) == ("succeeded", "running")
 
 
+def test_a_second_click_joins_the_run_under_way(seeded):
+    seeded.providers["scripted"].trainer.reports = [RUNNING]
+    assert [start(seeded, c=1).joined for _ in range(3)] == [False, True, True]
+    assert len(rows(seeded, TrainingJob)) == 1
+
+
+def test_a_free_training_that_has_ended_may_be_repeated(seeded):
+    for _ in range(2):
+        workflows.wait_for_training(seeded, start(seeded).job_id)
+    assert [each.status for each in rows(seeded, TrainingJob)] == ["succeeded", "succeeded"]
+
+
 def test_cancelling_a_running_job_ends_it_and_registers_nothing(seeded):
     seeded.providers["scripted"].trainer.reports = [RUNNING]
-    workflows.start_training(seeded, 1, "scripted")
+    workflows.start_training(seeded, workflows.Request(1, "scripted")).job_id
     workflows.cancel_training(seeded, 1)
     assert job(seeded).status == JobStatus.CANCELLED
     assert len(rows(seeded, ModelVersion)) == 1
@@ -80,21 +97,23 @@ def test_cancelling_a_running_job_ends_it_and_registers_nothing(seeded):
 
 def test_cancelling_a_queued_job_ends_it_at_once(seeded):
     seeded.providers["scripted"].trainer.reports = [RUNNING]
-    workflows.start_training(seeded, 1, "scripted")
-    second = workflows.start_training(seeded, 1, "scripted")
+    start(seeded, c=1)
+    second = start(seeded, c=2).job_id
     workflows.cancel_training(seeded, second)
     assert job(seeded, second).status == JobStatus.CANCELLED
 
 
 def test_a_job_that_has_ended_cannot_be_cancelled(seeded):
-    workflows.wait_for_training(seeded, workflows.start_training(seeded, 1, "scripted"))
+    workflows.wait_for_training(
+        seeded, workflows.start_training(seeded, workflows.Request(1, "scripted")).job_id
+    )
     with pytest.raises(Refused, match="ended already"):
         workflows.cancel_training(seeded, 1)
 
 
 def test_a_failed_job_says_why_to_whoever_waits(seeded):
     seeded.providers["scripted"].trainer.reports = [JobReport(JobStatus.FAILED, error="no memory was left")]
-    job_id = workflows.start_training(seeded, 1, "scripted")
+    job_id = workflows.start_training(seeded, workflows.Request(1, "scripted")).job_id
     with pytest.raises(ProviderFailed, match="no memory was left"):
         workflows.wait_for_training(seeded, job_id)
     assert job(seeded).status == JobStatus.FAILED
@@ -103,7 +122,7 @@ def test_a_failed_job_says_why_to_whoever_waits(seeded):
 def test_a_provider_that_cannot_train_on_this_queues_nothing(seeded):
     seeded.providers["scripted"].trainer.blocked = "Only one class"
     with pytest.raises(Refused, match="Only one class"):
-        workflows.start_training(seeded, 1, "scripted")
+        workflows.start_training(seeded, workflows.Request(1, "scripted")).job_id
     assert rows(seeded, TrainingJob) == []
 
 
@@ -122,7 +141,7 @@ def test_a_launch_that_broke_off_is_given_up_after_its_limit(seeded):
         session.commit()
     workflows.poll_training(seeded)
     assert job(seeded).status == "submitting"
-    seeded.now = lambda: NOW + timedelta(minutes=3)
+    seeded.now = lambda: NOW + timedelta(minutes=4)
     workflows.poll_training(seeded)
     assert job(seeded).status == JobStatus.FAILED
 
@@ -130,7 +149,7 @@ def test_a_launch_that_broke_off_is_given_up_after_its_limit(seeded):
 @pytest.mark.parametrize(("dataset_id", "provider"), [(99, "scripted"), (1, "nobody")])
 def test_an_unknown_dataset_or_provider_is_named(seeded, dataset_id, provider):
     with pytest.raises(NotFound, match=r"99|nobody"):
-        workflows.start_training(seeded, dataset_id, provider)
+        workflows.start_training(seeded, workflows.Request(dataset_id, provider)).job_id
 
 
 def test_no_transaction_is_open_while_a_trainer_is_spoken_to(seeded):
@@ -144,7 +163,7 @@ def test_no_transaction_is_open_while_a_trainer_is_spoken_to(seeded):
         asked = getattr(trainer, name)
         setattr(trainer, name, lambda *a, asked=asked: (open_now.append(bool(begun)), asked(*a))[1])
     trainer.reports = [RUNNING]
-    workflows.start_training(seeded, 1, "scripted")
+    workflows.start_training(seeded, workflows.Request(1, "scripted")).job_id
     workflows.poll_training(seeded)
     workflows.cancel_training(seeded, 1)
     assert (len(open_now) >= 5, any(open_now)) == (True, False)
@@ -154,7 +173,7 @@ def test_a_job_of_a_provider_that_is_gone_fails_and_lets_the_next_one_run(seeded
     with writing(seeded.engine) as session:
         session.add(TrainingJob(provider="gone", dataset_id=1, status="queued", actor="x", created_at=NOW))
         session.commit()
-    second = workflows.start_training(seeded, 1, "scripted")
+    second = workflows.start_training(seeded, workflows.Request(1, "scripted")).job_id
     workflows.wait_for_training(seeded, second)
     assert (job(seeded, 1).status, "not set up" in job(seeded, 1).error) == ("failed", True)
 
@@ -169,4 +188,9 @@ def test_a_name_that_an_imported_model_took_does_not_lose_the_trained_one(seeded
         }
         session.add(ModelVersion(**taken, created_at=NOW))
         session.commit()
-    assert workflows.wait_for_training(seeded, workflows.start_training(seeded, 1, "scripted")) == 3
+    assert (
+        workflows.wait_for_training(
+            seeded, workflows.start_training(seeded, workflows.Request(1, "scripted")).job_id
+        )
+        == 3
+    )

@@ -41,7 +41,7 @@ def actions(session: Session) -> None:
             label, key="train", help=t("Trains the local model on the newest dataset version."), **style
         ):
             perform(
-                lambda: workflows.start_training(app(), newest.id),
+                lambda: workflows.start_training(app(), workflows.Request(newest.id, "local")).job_id,
                 working=t("Starting …"),
                 done=t("Training has started."),
             )

@@ -28,6 +28,9 @@ class Policy:
         number of labels still needed.
     confidence_default : int
         Confidence (0-100) written into a training target when the prediction cannot lend its own.
+    monthly_budget_usd, budget_warn_share : float
+        Cap of a month's spend until somebody sets another (the plan asks for $50-100), and the share of it
+        from which a warning is shown.
     system_prompt : str
         First message of every training example, stored with the model version.
     """
@@ -48,6 +51,8 @@ class Policy:
     minimum_effect: float = 0.05
     power: float = 0.8
     confidence_default: int = 85
+    monthly_budget_usd: float = 50.0
+    budget_warn_share: float = 0.8
     system_prompt: str = "당신은 금융 시장 전문 뉴스 분석가입니다."
 
     def __post_init__(self) -> None:

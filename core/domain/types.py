@@ -194,3 +194,102 @@ class Verdict(StrEnum):
     WORSE = "worse"
     EQUIVALENT = "equivalent"
     INCONCLUSIVE = "inconclusive"
+
+
+class CostKind(StrEnum):
+    """What a row of the ledger says of an amount of money."""
+
+    ESTIMATE = "estimate"
+    RESERVATION = "reservation"
+    ACTUAL = "actual"
+    RELEASE = "release"
+
+
+class CostPurpose(StrEnum):
+    """What money is spent on."""
+
+    TRAINING = "training"
+    INFERENCE = "inference"
+    BATCH = "batch"
+    HOSTING = "hosting"
+    GPU = "gpu"
+
+
+class PriceKind(StrEnum):
+    """What a price is for: a million tokens of a kind, or an hour of something."""
+
+    TRAINING = "training"
+    INPUT = "input"
+    CACHED_INPUT = "cached_input"
+    OUTPUT = "output"
+    BATCH_INPUT = "batch_input"
+    BATCH_OUTPUT = "batch_output"
+    HOSTING_HOUR = "hosting_hour"
+    GPU_HOUR = "gpu_hour"
+
+
+class JobPurpose(StrEnum):
+    """Why a training job was started."""
+
+    TRAIN = "train"
+    SWEEP = "sweep"
+    PILOT = "pilot"
+
+
+class RunMode(StrEnum):
+    """How a prediction run asks: one request an article, or the vendor's batch service."""
+
+    DIRECT = "direct"
+    BATCH = "batch"
+
+
+class ItemState(StrEnum):
+    """Where one article of a prediction run stands. SENT is written before the request leaves."""
+
+    PENDING = "pending"
+    SENT = "sent"
+    OK = "ok"
+    FAILED = "failed"
+
+
+class Failure(StrEnum):
+    """Why an article has no answer."""
+
+    NO_CONNECTION = "NO_CONNECTION"
+    TIMEOUT = "TIMEOUT"
+    CONNECTION_LOST = "CONNECTION_LOST"
+    RATE_LIMITED = "RATE_LIMITED"
+    OVERLOADED = "OVERLOADED"
+    PROVIDER_ERROR = "PROVIDER_ERROR"
+    KEY_REFUSED = "KEY_REFUSED"
+    NOT_AVAILABLE = "NOT_AVAILABLE"
+    REQUEST_REFUSED = "REQUEST_REFUSED"
+    UNREADABLE = "UNREADABLE"
+    DECLINED = "DECLINED"
+    EMPTY = "EMPTY"
+    CUT_OFF = "CUT_OFF"
+    NOT_JSON = "NOT_JSON"
+    WRONG_SENTIMENT = "WRONG_SENTIMENT"
+    WRONG_CONFIDENCE = "WRONG_CONFIDENCE"
+    WRONG_KEYWORDS = "WRONG_KEYWORDS"
+    WRONG_REASON = "WRONG_REASON"
+    MISSING = "MISSING"
+    DUPLICATE = "DUPLICATE"
+    INTERRUPTED = "INTERRUPTED"
+    TOO_LONG = "TOO_LONG"
+
+
+class Readiness(StrEnum):
+    """Whether a provider can do something now; unknown is said, never guessed."""
+
+    READY = "ready"
+    BLOCKED = "blocked"
+    UNKNOWN = "unknown"
+
+
+class AlertState(StrEnum):
+    """Whether somebody has taken note of an alert."""
+
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"

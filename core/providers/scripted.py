@@ -10,14 +10,19 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from core.domain.tokens import TokenEstimate
 from core.domain.types import JobStatus, Sentiment
 from core.providers.base import (
+    BaseModel,
+    Batcher,
     Forecast,
     JobReport,
+    Launch,
     ModelRef,
     NewsText,
     Predictor,
     Preflight,
+    ProviderCard,
     TrainedModel,
     TrainingSpec,
 )
@@ -45,17 +50,29 @@ class ScriptedTrainer:
 
     reports: Sequence[JobReport] = ()
     blocked: str = ""
+    remote: bool = False
+    slots: int = 1
+    #: what a paid one would bill; None is free
+    tokens: TokenEstimate | None = None
 
     def preflight(self, spec: TrainingSpec) -> Preflight:
         """Allow everything unless told otherwise."""
-        return Preflight.blocked(self.blocked) if self.blocked else Preflight(allowed=bool(spec.train))
+        if self.blocked or not spec.train:
+            return Preflight.blocked(self.blocked or "There is nothing to train on")
+        return Preflight.ready()
 
     def estimate_s(self, spec: TrainingSpec) -> float:
         """Return one second a thousand rows."""
         return len(spec.train) / 1000
 
-    def start(self, spec: TrainingSpec, folder: Path) -> dict[str, Any]:
+    def estimate_tokens(self, spec: TrainingSpec) -> TokenEstimate | None:
+        """Return what was scripted."""
+        del spec
+        return self.tokens
+
+    def start(self, spec: TrainingSpec, folder: Path, launch: Launch | None = None) -> dict[str, Any]:
         """Begin at the first report."""
+        del launch
         (folder / "state.json").write_text(json.dumps({"polls": 0, "rows": len(spec.train)}))
         return {"folder": folder.name}
 
@@ -87,6 +104,20 @@ class ScriptedProvider:
     name: str = "scripted"
     script: Callable[[str], Forecast] = always_neutral
     trainer: ScriptedTrainer | None = field(default_factory=ScriptedTrainer)
+    batcher: Batcher | None = None
+    priced: bool = False
+    simulated: bool = True
+
+    def card(self) -> ProviderCard:
+        """Return a card without keys."""
+        return ProviderCard(
+            self.name, "Scripted", "this machine", base_models=(BaseModel("", trainable=True),)
+        )
+
+    def check(self, what: str) -> Preflight:
+        """Say that it is ready."""
+        del what
+        return Preflight.ready()
 
     def load(self, model: ModelRef) -> Predictor:
         """Return the scripted predictor, whatever the model."""

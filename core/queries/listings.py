@@ -50,7 +50,10 @@ def jobs(session: Session) -> list[dict[str, Any]]:
         {
             "id": job.id,
             "provider": job.provider,
+            "base_model": job.base_model or None,
+            "simulated": job.simulated,
             "dataset_id": job.dataset_id,
+            "hyperparameters": job.config.get("hyperparameters", {}),
             "status": job.status,
             "progress": job.progress,
             "message": job.message,

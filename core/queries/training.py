@@ -1,7 +1,9 @@
 """Dataset versions and training jobs as the Training page shows them."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import isfinite
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -9,8 +11,20 @@ import pandas as pd
 from sqlalchemy import func
 from sqlmodel import Session, col, desc, select
 
-from core.domain.types import ACTIVE_JOB_STATUSES, Split
-from core.models import Article, DatasetItem, DatasetVersion, ModelVersion, TrainingEvent, TrainingJob
+from core import ledger
+from core.domain.budget import Standing
+from core.domain.policy import Policy
+from core.domain.types import ACTIVE_JOB_STATUSES, CostKind, JobStatus, Split
+from core.models import (
+    Article,
+    CostEntry,
+    DatasetItem,
+    DatasetVersion,
+    EvaluationRun,
+    ModelVersion,
+    TrainingEvent,
+    TrainingJob,
+)
 
 SEOUL = ZoneInfo("Asia/Seoul")
 #: Days that a chart of a split can show.
@@ -18,14 +32,63 @@ MAX_DAYS = 500
 
 
 @dataclass(frozen=True)
+class Spent:
+    """What the ledger says of one reference, in micro-dollars; None where no such row was ever written.
+
+    `reserved` is what was held at first, `held` what of it is held still.
+    """
+
+    estimate: int | None = None
+    reserved: int | None = None
+    held: int = 0
+    actual: int | None = None
+
+
+@dataclass(frozen=True)
 class JobCard:
-    """A training job, the dataset version it trains on, its events and the model that came out."""
+    """A training job, the dataset version it trains on, its events, its money, the model that came out."""
 
     job: TrainingJob
     target: str
     dataset_sha256: str
     events: list[TrainingEvent]
     model_id: int | None
+    money: Spent = Spent()
+
+
+@dataclass(frozen=True)
+class LossPoint:
+    """The losses that a trainer reported at one step; None where it gave none."""
+
+    step: int
+    train: float | None
+    validation: float | None
+
+
+@dataclass(frozen=True)
+class SweepRun:
+    """One run of a sweep: its job, the model that came out, its score on the validation part, its losses."""
+
+    job: TrainingJob
+    model_id: int | None
+    score: EvaluationRun | None
+    losses: list[LossPoint]
+    money: Spent
+
+    @property
+    def macro_f1(self) -> float | None:
+        """Macro-F1 on the validation part, 0-1; None while it is not scored."""
+        return None if self.score is None else self.score.metrics.get("macro_f1")
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The runs of one sweep, best by macro-F1 on the validation part first, those without a score last."""
+
+    group_key: str
+    target: str
+    dataset_sha256: str
+    runs: list[SweepRun]
 
 
 def dataset_versions(session: Session, limit: int = 100) -> list[DatasetVersion]:
@@ -78,13 +141,111 @@ def job_history(session: Session, limit: int = 30) -> list[JobCard]:
     return [_card(session, job) for job in session.exec(query.order_by(desc(TrainingJob.id)).limit(limit))]
 
 
+def job_cards(session: Session, ids: Sequence[int]) -> list[JobCard]:
+    """Return the named jobs that there are, in that order."""
+    found = {job.id: job for job in session.exec(select(TrainingJob).where(col(TrainingJob.id).in_(ids)))}
+    return [_card(session, found[job_id]) for job_id in ids if job_id in found]
+
+
 def _card(session: Session, job: TrainingJob) -> JobCard:
     dataset = session.get_one(DatasetVersion, job.dataset_id)
-    events = select(TrainingEvent).where(TrainingEvent.job_id == job.id).order_by(col(TrainingEvent.sequence))
-    model = select(ModelVersion.id).where(ModelVersion.job_id == job.id)
     return JobCard(
-        job, dataset.target, dataset.sha256, list(session.exec(events)), session.exec(model).first()
+        job,
+        dataset.target,
+        dataset.sha256,
+        _events(session, job),
+        _model_of(session, job),
+        spent(session, [job.key]).get(str(job.key), Spent()),
     )
+
+
+def _events(session: Session, job: TrainingJob) -> list[TrainingEvent]:
+    query = select(TrainingEvent).where(TrainingEvent.job_id == job.id)
+    return list(session.exec(query.order_by(col(TrainingEvent.sequence))))
+
+
+def _model_of(session: Session, job: TrainingJob) -> int | None:
+    return session.exec(select(ModelVersion.id).where(ModelVersion.job_id == job.id)).first()
+
+
+def spent(session: Session, references: Iterable[str | None]) -> dict[str, Spent]:
+    """Return what the ledger says of each reference that it knows."""
+    query = (
+        select(CostEntry.reference, CostEntry.kind, func.sum(CostEntry.micro_usd))
+        .where(col(CostEntry.reference).in_([name for name in references if name]))
+        .group_by(col(CostEntry.reference), col(CostEntry.kind))
+    )
+    sums: dict[str, dict[str, int]] = {}
+    for reference, kind, total in session.exec(query):
+        sums.setdefault(reference, {})[kind] = int(total)
+    return {reference: _spent(of) for reference, of in sums.items()}
+
+
+def _spent(of: Mapping[str, int]) -> Spent:
+    reserved = of.get(CostKind.RESERVATION)
+    held = (reserved or 0) - of.get(CostKind.RELEASE, 0)
+    return Spent(of.get(CostKind.ESTIMATE), reserved, held, of.get(CostKind.ACTUAL))
+
+
+def budget(session: Session, policy: Policy, *, simulated: bool, now: datetime) -> Standing:
+    """Return the month's budget as it stands; play money has one of its own."""
+    return ledger.standing(session, policy, simulated=simulated, now=now)
+
+
+def losses(events: Iterable[TrainingEvent]) -> list[LossPoint]:
+    """Return the losses that a job's events carry, by step; the loss over the whole validation part wins."""
+    points = {}
+    for event in events:
+        step, data = event.data.get("step"), event.data
+        train = _number(data.get("train_loss"))
+        full, sampled = _number(data.get("full_valid_loss")), _number(data.get("valid_loss"))
+        validation = sampled if full is None else full
+        if isinstance(step, int) and (train is not None or validation is not None):
+            points[step] = LossPoint(step, train, validation)
+    return [points[step] for step in sorted(points)]
+
+
+def _number(value: Any) -> float | None:
+    """Return a loss as a float; None for what is none, and for a diverged one (not finite)."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        return None
+    return float(value)
+
+
+def sweeps(session: Session, limit: int = 10) -> list[Sweep]:
+    """Return the sweeps, newest first."""
+    newest = func.max(TrainingJob.id)
+    query = select(TrainingJob.group_key).where(col(TrainingJob.group_key).is_not(None))
+    groups = session.exec(query.group_by(col(TrainingJob.group_key)).order_by(desc(newest)).limit(limit))
+    return [_sweep(session, str(group)) for group in groups.all()]
+
+
+def _sweep(session: Session, group: str) -> Sweep:
+    query = select(TrainingJob).where(TrainingJob.group_key == group).order_by(col(TrainingJob.id))
+    jobs = session.exec(query).all()
+    money = spent(session, [job.key for job in jobs])
+    runs = [_sweep_run(session, job, money.get(str(job.key), Spent())) for job in jobs]
+    # sorting is stable: of equal scores the run that was started first stays ahead
+    runs.sort(key=lambda run: -1.0 if run.macro_f1 is None else run.macro_f1, reverse=True)
+    dataset = session.get_one(DatasetVersion, jobs[0].dataset_id)
+    return Sweep(group, dataset.target, dataset.sha256, runs)
+
+
+def _sweep_run(session: Session, job: TrainingJob, money: Spent) -> SweepRun:
+    model_id = _model_of(session, job)
+    query = select(EvaluationRun).where(
+        EvaluationRun.model_id == model_id,
+        EvaluationRun.dataset_id == job.dataset_id,
+        EvaluationRun.split == Split.VALIDATION,
+    )
+    score = session.exec(query.order_by(desc(EvaluationRun.id)).limit(1)).first() if model_id else None
+    return SweepRun(job, model_id, score, losses(_events(session, job)), money)
+
+
+def unknown_jobs(session: Session) -> int:
+    """Return how many jobs wait for a person to say what became of them."""
+    query = select(func.count()).select_from(TrainingJob).where(TrainingJob.status == JobStatus.UNKNOWN)
+    return session.exec(query).one()
 
 
 def job_seconds(job: TrainingJob, now: datetime) -> float | None:

@@ -4,6 +4,7 @@ Services never call each other; a sequence that several callers need stands here
 takes the application, opens its own sessions, and holds no transaction over slow work.
 """
 
+from core.services.training import Request, TrainingQuote
 from core.workflows.background import (
     JOBS,
     Job,
@@ -36,26 +37,45 @@ from core.workflows.models import (
     promote,
     rollback,
 )
+from core.workflows.providers import (
+    ProviderState,
+    check_provider,
+    dates,
+    provider_states,
+    providers_report,
+)
+from core.workflows.sweeps import PILOT_ROWS, SweepQuote, pilot, quote_sweep, start_sweep
 from core.workflows.training import (
+    Started,
     build_dataset,
     cancel_training,
     export_files,
     export_zip,
     poll_training,
     preview_dataset,
+    quote_training,
+    resolve_unknown,
     start_training,
     wait_for_training,
 )
 
 __all__ = [
     "JOBS",
+    "PILOT_ROWS",
     "Job",
+    "ProviderState",
+    "Request",
+    "Started",
+    "SweepQuote",
+    "TrainingQuote",
     "answer",
     "backfill_market",
     "build_dataset",
     "cancel_training",
+    "check_provider",
     "close_broken_runs",
     "compare",
+    "dates",
     "evaluate",
     "evaluate_file",
     "exclude",
@@ -66,13 +86,19 @@ __all__ = [
     "import_path",
     "label_article",
     "load_demo",
+    "pilot",
     "poll_training",
     "predict_text",
     "preview_dataset",
     "preview_table",
     "promote",
+    "provider_states",
+    "providers_report",
+    "quote_sweep",
+    "quote_training",
     "refresh",
     "remove_demo",
+    "resolve_unknown",
     "restore",
     "rollback",
     "run_job",
@@ -80,6 +106,7 @@ __all__ = [
     "settle_outcomes",
     "start_import_parent",
     "start_import_upload",
+    "start_sweep",
     "start_training",
     "wait_for_training",
 ]

@@ -16,6 +16,7 @@ from core.errors import NotFound, Refused
 from core.models import ImportRun, JobRun
 from core.services import outcomes, registry, training
 from core.workflows.data import refresh
+from core.workflows.sweeps import score_sweeps
 from core.workflows.training import poll_training
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,8 @@ def follow_training(app: App) -> str:
         if not training.has_work(session):
             return ""
     ended = poll_training(app)
+    if ended:
+        score_sweeps(app)
     return f"ended: {', '.join(f'job {job_id}' for job_id in ended)}" if ended else ""
 
 

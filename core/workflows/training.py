@@ -1,19 +1,23 @@
 """From verified samples to a trained model: dataset versions, exports, training jobs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import get_ident
 from time import sleep
-from typing import Any
+from typing import Any, Literal
+from uuid import uuid4
 
 from sqlmodel import select
 
 from core.bootstrap import App
-from core.db import reading, writing
+from core.db import let_go, reading, writing
 from core.domain.dataset import DatasetPlan
-from core.domain.types import ACTIVE_JOB_STATUSES, Balance, SplitMethod, Strategy, Target
+from core.domain.types import ACTIVE_JOB_STATUSES, Balance, JobStatus, SplitMethod, Strategy, Target
 from core.errors import ProviderFailed
 from core.models import ModelVersion, TrainingJob
-from core.services import datasets, exports, training
+from core.services import costs, datasets, exports, training
+from core.services.training import Request, TrainingQuote
 
 #: Seconds between two looks at a training job that a caller waits for.
 POLL_INTERVAL_S = 0.3
@@ -66,48 +70,93 @@ def export_zip(app: App, dataset_id: int, fmt: str) -> bytes:
         return exports.export_zip(session, app.policy, dataset_id, fmt=fmt, now=app.now())
 
 
+@dataclass(frozen=True)
+class Started:
+    """A training job, and whether it is one that was under way or paid for already."""
+
+    job_id: int
+    joined: bool
+
+
+def quote_training(app: App, request: Request) -> TrainingQuote:
+    """Return what a training would take and cost, storing and sending nothing."""
+    trainer = app.trainer(request.provider)
+    with reading(app.engine) as session:
+        book = costs.price_book(session, app.prices)
+        return training.quote_training(
+            session, trainer, _settled(app, request), app.policy, book, now=app.now()
+        )
+
+
 def start_training(
-    app: App,
-    dataset_id: int,
-    provider: str = "local",
-    hyperparameters: Mapping[str, Any] | None = None,
-    actor: str | None = None,
-) -> int:
-    """Queue a training job, launch it if nothing else is running, and return its id."""
-    with writing(app.engine) as session:
-        job = training.queue_training(
+    app: App, request: Request, *, accept_micro_usd: int | None = None, actor: str | None = None
+) -> Started:
+    """Queue a training job, or join an equal one; a free one is launched at once, if nothing else runs.
+
+    A remote one is launched by whoever polls next (the scheduler within seconds, or `wait_for_training`),
+    so that a page does not wait for an upload.
+    """
+    trainer = app.trainer(request.provider)
+    with writing(app.engine, durable=True) as session:
+        book = costs.price_book(session, app.prices)
+        let_go(session)
+        queued = training.queue_training(
             session,
-            app.trainer(provider),
-            dataset_id=dataset_id,
-            provider=provider,
-            hyperparameters=hyperparameters or {},
-            seed=app.policy.split_seed,
+            trainer,
+            _settled(app, request),
+            app.policy,
+            book,
+            simulated=app.provider(request.provider).simulated,
+            accept_micro_usd=accept_micro_usd,
             actor=actor or app.settings.actor,
             now=app.now(),
         )
-        training.launch_next(session, app.trainers, job_dir=app.settings.job_dir, now=app.now())
-        return int(job.id or 0)
+        if not trainer.remote:
+            training.launch_next(session, _desk(app))
+        return Started(int(queued.job.id or 0), queued.joined)
+
+
+def _settled(app: App, request: Request) -> Request:
+    """Fill in the seed, and the provider's first trainable model where none is named."""
+    card = app.provider(request.provider).card()
+    offered = (model.name for model in card.base_models if model.trainable)
+    base_model = request.base_model or next(offered, "")
+    return replace(request, base_model=base_model, seed=request.seed or app.policy.split_seed)
+
+
+def _desk(app: App) -> training.Desk:
+    runner = f"{app.runner}:{get_ident()}:{uuid4().hex[:8]}"
+    settings = app.settings
+    return training.Desk(app.trainers, settings.job_dir, settings.artefact_dir, app.now, runner, app.policy)
 
 
 def poll_training(app: App) -> list[int]:
-    """Bring the jobs in flight up to date, launch the next, and return the ids of those that ended."""
-    with writing(app.engine) as session:
-        ended = training.poll_jobs(
-            session,
-            app.trainers,
-            job_dir=app.settings.job_dir,
-            artefact_dir=app.settings.artefact_dir,
-            now=app.now(),
-        )
-        training.launch_next(session, app.trainers, job_dir=app.settings.job_dir, now=app.now())
+    """Bring the jobs in flight up to date, launch those with a free slot; return the ids of those that ended."""
+    desk = _desk(app)
+    with writing(app.engine, durable=True) as session:
+        ended = training.poll_jobs(session, desk)
+        training.look_for_duplicates(session, desk)
+        while (launched := training.launch_next(session, desk)) is not None:
+            if launched.status not in ACTIVE_JOB_STATUSES:
+                ended.append(launched)
         return [int(job.id or 0) for job in ended]
 
 
 def cancel_training(app: App, job_id: int) -> None:
-    """Cancel a job: a queued one at once, a running one by killing its work."""
-    with writing(app.engine) as session:
+    """Cancel a job: a waiting one at once, a running one by stopping its work."""
+    with writing(app.engine, durable=True) as session:
         training.request_cancel(session, job_id=job_id, now=app.now())
     poll_training(app)
+
+
+def resolve_unknown(
+    app: App, job_id: int, answer: Literal["send_again", "give_up"], actor: str | None = None
+) -> None:
+    """Do what a person decided about a launch whose fate is unknown."""
+    with writing(app.engine, durable=True) as session:
+        training.resolve_unknown(
+            session, _desk(app), job_id=job_id, answer=answer, actor=actor or app.settings.actor
+        )
 
 
 def wait_for_training(app: App, job_id: int, tell: Callable[[str], None] = lambda _: None) -> int:
@@ -124,7 +173,7 @@ def wait_for_training(app: App, job_id: int, tell: Callable[[str], None] = lambd
         with reading(app.engine) as session:
             job = session.get_one(TrainingJob, job_id)
             model = session.exec(select(ModelVersion.id).where(ModelVersion.job_id == job_id)).first()
-        if job.status not in ACTIVE_JOB_STATUSES:
+        if job.status not in ACTIVE_JOB_STATUSES or job.status == JobStatus.UNKNOWN:
             break
         if (line := f"{job.status} {job.progress:.0%} {job.message}".strip()) != said:
             tell(said := line)

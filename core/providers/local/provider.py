@@ -14,15 +14,21 @@ from pathlib import Path
 from threading import Thread
 from typing import IO, Any
 
+from core.domain.tokens import TokenEstimate
 from core.domain.types import JobStatus, Sentiment
 from core.errors import Refused
 from core.providers.base import (
+    BaseModel,
+    Batcher,
     Forecast,
+    HyperParameter,
     JobReport,
+    Launch,
     ModelRef,
     NewsText,
     Predictor,
     Preflight,
+    ProviderCard,
     TrainedModel,
     Trainer,
     TrainerEvent,
@@ -34,6 +40,24 @@ from core.providers.local.worker import ARTEFACT, CANCELLED, LOCK, LOG, RESULT, 
 _ROOT = Path(__file__).resolve().parents[3]
 _ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
+)
+_STRENGTH = "Inverse regularisation: larger fits the training part more closely."
+SETTINGS = (
+    HyperParameter("svm_c", "float", 0.3, 0.001, 1_000, about=_STRENGTH),
+    HyperParameter(
+        "logistic_c",
+        "float",
+        10.0,
+        0.001,
+        1_000,
+        about=f"Logistic regression stands in only where a class has fewer than four rows. {_STRENGTH}",
+    ),
+    HyperParameter(
+        "max_words", "int", 40_000, 1, 1_000_000, about="Word features kept, most frequent first."
+    ),
+    HyperParameter(
+        "max_characters", "int", 60_000, 1, 1_000_000, about="Character features kept, most frequent first."
+    ),
 )
 _AGAIN = "Start the training again; if it repeats, the job's log has the details"
 
@@ -77,6 +101,9 @@ class LocalTrainer:
     answers in every process, also after a restart of the dashboard.
     """
 
+    remote: bool = False
+    slots: int = 1
+
     def preflight(self, spec: TrainingSpec) -> Preflight:
         """Say whether `spec` could be trained now, without touching anything."""
         if reason := pipeline.problem([str(row.label) for row in spec.train]):
@@ -85,14 +112,18 @@ class LocalTrainer:
             pipeline.Hyperparameters.of(spec.hyperparameters)
         except Refused as refusal:
             return Preflight.blocked(str(refusal))
-        return Preflight(allowed=True)
+        return Preflight.ready()
 
     def estimate_s(self, spec: TrainingSpec) -> float:
         """Return the expected duration in seconds: start-up, and the characters to be read."""
         read = (len(row.text.title) + len(row.text.body or "") for row in spec.train)
         return 3.0 + 5e-6 * sum(min(characters, pipeline.MAX_CHARS) for characters in read)
 
-    def start(self, spec: TrainingSpec, folder: Path) -> dict[str, Any]:
+    def estimate_tokens(self, spec: TrainingSpec) -> TokenEstimate | None:  # noqa: ARG002 - nothing is billed
+        """Return None: training here is free."""
+        return None
+
+    def start(self, spec: TrainingSpec, folder: Path, launch: Launch | None = None) -> dict[str, Any]:  # noqa: ARG002 - a child that broke off is not resumed
         """Start a child process working in the empty `folder`; return its id and when it started.
 
         Raises
@@ -140,9 +171,26 @@ class LocalProvider:
     """The embedded default: needs no key and no network."""
 
     name: str = "local"
+    priced: bool = False
+    simulated: bool = False
 
     def __init__(self) -> None:
         self.trainer: Trainer | None = LocalTrainer()
+        self.batcher: Batcher | None = None
+
+    def card(self) -> ProviderCard:
+        """Return what is known of it: always there, trains and answers on this machine."""
+        return ProviderCard(
+            name=self.name,
+            title="Local model",
+            destination="this machine",
+            base_models=(BaseModel("", trainable=True),),
+            hyperparameters=SETTINGS,
+        )
+
+    def check(self, what: str) -> Preflight:  # noqa: ARG002 - it can do both
+        """Say that it is ready."""
+        return Preflight.ready()
 
     def load(self, model: ModelRef) -> Predictor:
         """Return the predictor of a model version; the model behind it is loaded once a process.

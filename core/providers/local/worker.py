@@ -100,7 +100,12 @@ def read_spec(path: Path) -> Any:
         )
         for part in ("train", "validation")
     }
-    return TrainingSpec(**parts, hyperparameters=content["hyperparameters"], seed=content["seed"])
+    return TrainingSpec(
+        train=parts["train"],
+        validation=parts["validation"],
+        hyperparameters=content["hyperparameters"],
+        seed=content["seed"],
+    )
 
 
 def _validated(model: Any, spec: Any, story: Story) -> dict[str, Any]:

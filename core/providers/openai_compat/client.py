@@ -1,0 +1,274 @@
+"""The one place that talks: the SDK's client of a vendor, made at first use, and bodies read as plain JSON.
+
+Bodies are not left to the SDK's models: those build half objects of broken answers, and a page of HTML
+becomes a string where an object is expected.
+"""
+
+import json
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from ipaddress import ip_address
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from core.domain.types import Failure
+from core.providers.openai_compat.faults import Fault, fault_of
+from core.providers.openai_compat.flavours import Flavour
+
+if TYPE_CHECKING:
+    from openai import OpenAI
+
+#: A request with this client: takes the SDK's client, returns its raw response.
+Call = Callable[["OpenAI"], Any]
+#: Connecting takes no longer than this, in seconds.
+_CONNECT_S = 5.0
+#: Pages of a list that are read at most, and entries of a page.
+MAX_PAGES, PAGE = 200, 100
+#: Servers of one's own that need no key are still sent something by the SDK.
+_NO_KEY = "none"
+
+
+class Connection:
+    """A vendor as this process reaches it. Safe to use from several threads.
+
+    Parameters
+    ----------
+    flavour : Flavour
+        The vendor.
+    key : SecretStr or None
+        Its key.
+    base_url : str or callable
+        Address, or what starts the server and returns it.
+    api_version : str
+        Azure's, for addresses that need one; "" elsewhere.
+    timeout_s : float
+        Seconds that a request may wait for an answer.
+    redact : callable
+        Takes keys out of a text.
+    """
+
+    def __init__(
+        self,
+        flavour: Flavour,
+        key: SecretStr | None,
+        base_url: str | Callable[[], str],
+        *,
+        api_version: str = "",
+        timeout_s: float = 60.0,
+        redact: Callable[[str], str] = str,
+    ) -> None:
+        self.flavour, self.redact, self.timeout_s = flavour, redact, timeout_s
+        self._key, self._base_url, self._api_version = key, base_url, api_version
+        self._lock = Lock()
+        self._client: OpenAI | None = None
+
+    def __repr__(self) -> str:
+        return f"Connection({self.flavour.name!r}, {self.host!r})"
+
+    @property
+    def has_key(self) -> bool:
+        """Whether a key is given."""
+        return self._key is not None and bool(self._key.get_secret_value().strip())
+
+    @property
+    def has_address(self) -> bool:
+        """Whether an address is given."""
+        return bool(self._base_url)
+
+    @property
+    def host(self) -> str:
+        """Name of the host that is talked to; "" where none is set or a server of ours is started for it."""
+        return "" if callable(self._base_url) else urlsplit(self._base_url).hostname or ""
+
+    @property
+    def own_machine(self) -> bool:
+        """Whether the host is this machine."""
+        return callable(self._base_url) or _is(self.host, lambda ip: ip.is_loopback)
+
+    @property
+    def private(self) -> bool:
+        """Whether the host is this machine or in a private network."""
+        return self.own_machine or _is(self.host, lambda ip: ip.is_private) or "." not in self.host
+
+    def url(self) -> str:
+        """Return the address, starting the server behind it where it is one of ours."""
+        return (self._base_url() if callable(self._base_url) else self._base_url).rstrip("/")
+
+    def beside(self, path: str) -> str:
+        """Return the address of something that stands beside the version folder."""
+        parts = urlsplit(self.url())
+        return f"{parts.scheme}://{parts.netloc}/{path}"
+
+    def client(self) -> "OpenAI":
+        """Return the SDK's client, the same one each time.
+
+        Raises
+        ------
+        Fault
+            If key or address are missing or cannot be used.
+        """
+        with self._lock:
+            if self._client is None:
+                self._client = self._build()
+            return self._client
+
+    def _build(self) -> "OpenAI":
+        import openai  # noqa: PLC0415 - a second of imports, paid when a vendor is first called
+
+        key, url = self._checked_key(), self.url()
+        if not url:
+            raise Fault(Failure.NOT_AVAILABLE, f"no address is given: set {self.flavour.address_setting}")
+        # Redirections are not followed: they would take the key along. Proxies are not asked for this machine.
+        http = openai.DefaultHttpxClient(
+            follow_redirects=False,
+            trust_env=not self.own_machine,
+            timeout=self._timeout(),
+        )
+        shared: dict[str, Any] = {"max_retries": 0, "timeout": self._timeout(), "http_client": http}
+        client: OpenAI
+        try:
+            if self._api_version:
+                client = openai.AzureOpenAI(
+                    azure_endpoint=url, api_key=key, api_version=self._api_version, **shared
+                )
+            else:
+                client = openai.OpenAI(base_url=url, api_key=key, **shared)
+        except (openai.OpenAIError, ValueError) as error:
+            http.close()
+            raise Fault(
+                Failure.NOT_AVAILABLE, f"the address cannot be used ({type(error).__name__})"
+            ) from None
+        if self.flavour.name != "openai":  # the SDK takes these from the environment, for OpenAI alone
+            client.organization = client.project = None
+        weakref.finalize(self, http.close)
+        return client
+
+    def _checked_key(self) -> str:
+        name = self.flavour.key_setting
+        key = self._key.get_secret_value().strip() if self._key is not None else ""
+        if not key and self.flavour.key_needed:
+            raise Fault(Failure.KEY_REFUSED, f"{name} is not set")
+        if not (key.isascii() and key.isprintable()):  # it could not be put into a header
+            raise Fault(Failure.KEY_REFUSED, f"{name} holds characters that no key has")
+        return key or _NO_KEY
+
+    def _timeout(self) -> Any:
+        import httpx2  # noqa: PLC0415 - comes with the SDK
+
+        return httpx2.Timeout(self.timeout_s, connect=min(_CONNECT_S, self.timeout_s))
+
+    def send(self, call: Call) -> Any:
+        """Make one request, once, and return the raw response.
+
+        Raises
+        ------
+        Fault
+            If there is none, or it is an error.
+        """
+        import openai  # noqa: PLC0415 - see `_build`
+
+        client = self.client()
+        try:
+            return call(client)
+        except openai.OpenAIError as error:
+            raise fault_of(error, self.redact) from None
+
+    def read(self, call: Call) -> dict[str, Any]:
+        """Make one request and return the JSON object of its response.
+
+        Raises
+        ------
+        Fault
+            If there is none.
+        """
+        return json_object(self.send(call).content)
+
+    def post(self, url: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Send an object to an address that the SDK has no method for. Raises Fault."""
+        return self.read(lambda client: client.post(url, cast_to=_response_type(), body=dict(body)))
+
+    def get(self, path: str) -> dict[str, Any]:
+        """Read an object from an address that the SDK has no method for. Raises Fault."""
+        return self.read(lambda client: client.get(path, cast_to=_response_type()))
+
+    def pages(self, fetch: Callable[..., Any]) -> Iterator[list[dict[str, Any]]]:
+        """Yield the pages of a list, each with the objects in it.
+
+        Parameters
+        ----------
+        fetch : callable
+            ``fetch(client, limit=..., after=...)`` returns the raw response of one page.
+
+        Raises
+        ------
+        Fault
+            If a page cannot be read.
+        """
+        page: dict[str, Any] = {"limit": PAGE}
+        for _ in range(MAX_PAGES):
+            body = self.read(lambda client, page=page: fetch(client, **page))
+            entries = objects(body.get("data"))
+            yield entries
+            last = entries[-1].get("id") if entries else None
+            if body.get("has_more") is not True or not last or last == page.get("after"):
+                return
+            page = {"limit": PAGE, "after": last}
+
+    def everything(self, fetch: Callable[..., Any]) -> list[dict[str, Any]]:
+        """Return all entries of a list, in the vendor's order."""
+        return [entry for entries in self.pages(fetch) for entry in entries]
+
+    def close(self) -> None:
+        """Close the connections; the next request opens new ones."""
+        with self._lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+
+def json_object(content: bytes) -> dict[str, Any]:
+    """Return the JSON object that a body holds. Raises Fault where it holds none."""
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError):  # also a wrong encoding
+        raise Fault(Failure.UNREADABLE, f"the response is {_looks_like(content)}") from None
+    if not isinstance(body, dict):
+        raise Fault(Failure.UNREADABLE, "the response is JSON, but no object")
+    return body
+
+
+def objects(value: object) -> list[dict[str, Any]]:
+    """Return the objects of a list; nothing of what is none."""
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, Sequence) else []
+
+
+def identifier(body: Mapping[str, Any]) -> str:
+    """Return an object's id. Raises Fault where it has none that could stand in an address."""
+    name = body.get("id")
+    if isinstance(name, str) and 0 < len(name) <= 256 and name.isprintable() and not set(name) & set("/\\ ?#"):
+        return name
+    raise Fault(Failure.UNREADABLE, "the response has no id")
+
+
+def _looks_like(content: bytes) -> str:
+    if not content.strip():
+        return "empty"
+    return "an HTML page" if content.lstrip()[:100].lower().startswith((b"<!doctype", b"<html")) else "not JSON"
+
+
+def _response_type() -> Any:
+    import httpx2  # noqa: PLC0415 - comes with the SDK
+
+    return httpx2.Response
+
+
+def _is(host: str, test: Callable[[Any], bool]) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return test(ip_address(host))
+    except ValueError:
+        return False

@@ -1,0 +1,134 @@
+"""Sending a request that costs money at most once, whatever is killed and whichever answer is lost.
+
+What is known is saved before each step, so that any process can go on:
+
+- ``sends`` counts the paid requests that may have left, and is saved before the request leaves;
+- ``lost`` says that one left and its answer did not arrive;
+- ``job`` is what came of it.
+
+A driver that was killed around its request leaves ``sends`` of 1. Its lease is longer than a request can
+take, so a look at the vendor's list settles whether the request arrived. Where its list proves nothing, or a
+request was lost while its driver lived, nothing is sent again: a person may clear ``sends`` and ``lost``.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from core.errors import FateUnknown
+from core.providers.base import Launch
+from core.providers.openai_compat.client import Connection, identifier
+from core.providers.openai_compat.faults import Fault, as_error
+
+Handle = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class PaidRequest:
+    """A request that creates something which costs money.
+
+    Parameters
+    ----------
+    doing : str
+        What it does, for messages.
+    send : callable
+        Makes it, once, and returns the body of the response. Raises Fault.
+    find : callable
+        Returns the bodies of what it created at the vendor, oldest first. Raises Fault.
+    """
+
+    doing: str
+    send: Callable[[], dict[str, Any]]
+    find: Callable[[], list[dict[str, Any]]]
+
+
+def send_once(connection: Connection, launch: Launch, handle: Handle, request: PaidRequest) -> Handle:
+    """Return the handle with its ``job``, sending the request where it is certain that none is under way.
+
+    Raises
+    ------
+    FateUnknown
+        If one may have been carried out and is not found.
+    ProviderFailed
+        If it was refused or never left; `handle` is saved as if it had not been sent.
+    """
+    if handle.get("job"):
+        return handle
+    sent = int(handle.get("sends", 0))
+    found = _look(connection, request, uncertain=bool(sent))
+    if found:
+        return _adopt(launch, handle, found)
+    if sent > 1 or handle.get("lost") or (sent and not connection.flavour.lookup):
+        raise _unknown(connection, request, "an earlier driver was cut off while it was sent")
+    handle["sends"] = sent + 1
+    launch.save(handle)
+    try:
+        created = request.send()
+        identifier(created)
+    except Fault as fault:
+        return _after_a_fault(connection, launch, handle, request, fault)
+    return _adopt(launch, handle, [created])
+
+
+def _after_a_fault(
+    connection: Connection, launch: Launch, handle: Handle, request: PaidRequest, fault: Fault
+) -> Handle:
+    """Settle a request without a usable answer: refused, found all the same, or of unknown fate."""
+    if not fault.perhaps_done:
+        handle["sends"] -= 1
+        launch.save(handle)
+        raise as_error(fault, connection.flavour, request.doing, paid=True) from None
+    handle["lost"] = True
+    launch.save(handle)
+    found = _look(connection, request, uncertain=True)
+    if not found:
+        raise as_error(fault, connection.flavour, request.doing, paid=True) from None
+    return _adopt(launch, handle, found)
+
+
+def _look(connection: Connection, request: PaidRequest, *, uncertain: bool) -> list[dict[str, Any]]:
+    """Return what the vendor has of this intent; `uncertain` where a request may have left before."""
+    try:
+        return request.find()
+    except Fault as fault:
+        if uncertain:
+            raise _unknown(connection, request, f"it could not be looked for: {fault.detail}") from None
+        raise as_error(fault, connection.flavour, f"looking for an earlier start ({request.doing})") from None
+
+
+def _unknown(connection: Connection, request: PaidRequest, why: str) -> FateUnknown:
+    return FateUnknown(
+        connection.flavour.title,
+        f"{request.doing} may have been carried out ({why})",
+        "Look at the vendor's own console; allow one more only if there is none",
+    )
+
+
+def _adopt(launch: Launch, handle: Handle, found: list[dict[str, Any]]) -> Handle:
+    """Save what was created; of several the oldest is ours, later ones are for the caller's sweep."""
+    handle |= shown(found[0])
+    handle.pop("lost", None)
+    launch.save(handle)
+    return handle
+
+
+def shown(body: Mapping[str, Any]) -> Handle:
+    """Return the handle of something at the vendor."""
+    return {"job": identifier(body), "created_at": body.get("created_at")}
+
+
+def belongs_to(body: Mapping[str, Any], key: str) -> bool:
+    """Whether something was created for an intent, by its metadata."""
+    metadata = body.get("metadata")
+    return isinstance(metadata, Mapping) and metadata.get("intent_id") == key
+
+
+def oldest_first(bodies: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what a vendor listed by age, without what has no id."""
+    named = [body for body in bodies if isinstance(body.get("id"), str)]
+    return sorted(named, key=lambda body: (unix_time(body.get("created_at")), body["id"]))
+
+
+def unix_time(value: object) -> float:
+    """Return a time in seconds since 1970 as vendors send it; 0 for what is none."""
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0

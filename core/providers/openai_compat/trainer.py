@@ -1,0 +1,292 @@
+"""Fine-tuning jobs: files up, one paid request, then looks at the job until it ends."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from core.domain.tokens import TokenEstimate
+from core.domain.training_format import chat_example
+from core.domain.types import Failure, JobStatus
+from core.errors import ProviderFailed
+from core.providers.base import JobReport, Launch, Preflight, TrainedModel, TrainingRow, TrainingSpec
+from core.providers.openai_compat import files, reports, settings
+from core.providers.openai_compat.client import Connection
+from core.providers.openai_compat.faults import Fault, as_error, unreachable
+from core.providers.openai_compat.flavours import Flavour
+from core.providers.openai_compat.launching import (
+    Handle,
+    PaidRequest,
+    belongs_to,
+    oldest_first,
+    send_once,
+    shown,
+)
+
+_BOM = b"\xef\xbb\xbf"
+_PURPOSE = "fine-tune"
+_TRAIN, _VALIDATION = "train", "validation"
+#: Tokens that frame a message, and a conversation (OpenAI's cookbook on counting tokens).
+_MESSAGE_TOKENS, _CONVERSATION_TOKENS = 3, 3
+#: Reported durations are some ten minutes of waiting and a few hundred rows a minute.
+_WAITING_S, _ROWS_PER_S = 600.0, 5.0
+_CREATING = "creating the training job"
+
+
+def build_file(rows: tuple[TrainingRow, ...], system: str, *, bom: bool) -> bytes:
+    """Return training rows as JSONL in UTF-8, Korean as it is."""
+    examples = (
+        chat_example(system, row.text.title, row.text.body, row.answer) for row in rows if row.answer is not None
+    )
+    lines = (json.dumps(example, ensure_ascii=False) for example in examples)
+    return (_BOM if bom else b"") + "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
+
+
+def build_job(flavour: Flavour, spec: TrainingSpec, key: str, handle: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the paid request's fields as the SDK's method takes them."""
+    hyperparameters, beside = settings.split(flavour, spec.hyperparameters)
+    request: dict[str, Any] = {
+        "model": spec.base_model,
+        "training_file": handle["train_file"],
+        "method": {"type": "supervised", "supervised": {"hyperparameters": hyperparameters}},
+        "seed": spec.seed,
+        "suffix": suffix(flavour, key),
+        "metadata": {"intent_id": key},
+    }
+    if "validation_file" in handle:
+        request["validation_file"] = handle["validation_file"]
+    return request | ({"extra_body": beside} if beside else {})
+
+
+def suffix(flavour: Flavour, key: str) -> str:
+    """Return what is added to a tuned model's name, so that it can be told in the vendor's console."""
+    return f"newstune-{re.sub('[^a-z0-9]+', '-', key.lower())}"[: min(flavour.suffix_max, 24)].strip("-")
+
+
+class OpenAITrainer:
+    """Trains at one vendor.
+
+    Parameters
+    ----------
+    connection : Connection
+        The vendor.
+    count : callable
+        Tokens of a text.
+    """
+
+    remote = True
+    slots = 3
+
+    def __init__(self, connection: Connection, count: Callable[[str], TokenEstimate]) -> None:
+        self._connection, self._count = connection, count
+        self._flavour = connection.flavour
+
+    def preflight(self, spec: TrainingSpec) -> Preflight:
+        """Say what is wrong with a training without asking the vendor. Dates are the card's affair."""
+        flavour = self._flavour
+        if flavour.key_needed and not self._connection.has_key:
+            return Preflight.blocked(f"No key: set {flavour.key_setting}.", "no_key")
+        known = {model.name: model for model in flavour.base_models}
+        if not spec.base_model or spec.base_model in known and not known[spec.base_model].trainable:
+            names = ", ".join(name for name, model in known.items() if model.trainable)
+            return Preflight.blocked(f"Choose a model that can be tuned: {names}.", "base_model")
+        problem = self._problem(spec) or settings.problem(flavour, spec.hyperparameters)
+        if problem:
+            return Preflight.blocked(problem)
+        if spec.base_model not in known:
+            return Preflight.unknown(
+                f"It is not known whether {spec.base_model} can be tuned; the vendor says so at the start."
+            )
+        if any(row.weight != 1.0 for row in spec.train):
+            return Preflight.ready("Class weights are not passed on: this vendor has none. Undersample instead.")
+        return Preflight.ready()
+
+    def _problem(self, spec: TrainingSpec) -> str:
+        """Return a sentence on rows that cannot be trained on; "" where all can."""
+        rows, title = len(spec.train), self._flavour.title
+        if rows < self._flavour.min_rows:
+            return f"{title} needs {self._flavour.min_rows} training rows; there are {rows}."
+        if any(row.answer is None for row in (*spec.train, *spec.validation)):
+            return "Some rows have no answer to teach. Build the dataset anew."
+        if len({row.label for row in spec.train}) < 2:
+            return "All training rows have the same label: there is nothing to tell apart."
+        return ""
+
+    def estimate_s(self, spec: TrainingSpec) -> float:
+        """Return a rough duration in seconds: ten minutes, and a fifth of a second for each row and epoch."""
+        _, likely, _ = settings.epochs(self._flavour, spec.hyperparameters)
+        return _WAITING_S + len(spec.train) * likely / _ROWS_PER_S
+
+    def estimate_tokens(self, spec: TrainingSpec) -> TokenEstimate:
+        """Return the tokens of the training file times the epochs: what vendors bill.
+
+        The validation file is not counted: no vendor lists a price for it. Epochs that are left to the
+        vendor widen the range (`settings.AUTO_EPOCHS`).
+        """
+        system = self._count(spec.system)
+        file = TokenEstimate.total(self._row_tokens(row, spec.system, system) for row in spec.train)
+        low, likely, high = settings.epochs(self._flavour, spec.hyperparameters)
+        return TokenEstimate(file.low * low, file.likely * likely, file.high * high)
+
+    def _row_tokens(self, row: TrainingRow, system: str, counted: TokenEstimate) -> TokenEstimate:
+        if row.answer is None:
+            return TokenEstimate(0, 0, 0)
+        messages = chat_example(system, row.text.title, row.text.body, row.answer)["messages"]
+        frame = TokenEstimate.exactly(_MESSAGE_TOKENS * len(messages) + _CONVERSATION_TOKENS)
+        return TokenEstimate.total((counted, frame, *(self._count(one["content"]) for one in messages[1:])))
+
+    def start(self, spec: TrainingSpec, folder: Path, launch: Launch) -> Handle:
+        """Upload the files and create the job, going on from whatever an earlier driver saved.
+
+        Raises
+        ------
+        ProviderBlocked, ProviderUnreachable, FateUnknown, ProviderFailed
+            See base.Trainer.
+        """
+        del folder  # the files go from memory to the vendor; nothing of the news stays on the disk
+        handle = dict(launch.handle)
+        if handle.get("job"):
+            return handle
+        try:
+            self._upload(spec, launch, handle)
+        except Fault as fault:
+            raise as_error(fault, self._flavour, "uploading the training files") from None
+        request = PaidRequest(
+            _CREATING,
+            send=lambda: self._connection.read(
+                lambda client: client.fine_tuning.jobs.with_raw_response.create(
+                    **build_job(self._flavour, spec, launch.key, handle)
+                )
+            ),
+            find=lambda: self._jobs_of(launch.key),
+        )
+        try:
+            return send_once(self._connection, launch, handle, request)
+        except ProviderFailed:
+            self._take_back(launch, handle)
+            raise
+
+    def _upload(self, spec: TrainingSpec, launch: Launch, handle: Handle) -> None:
+        parts = {_TRAIN: spec.train, _VALIDATION: spec.validation}
+        for part, rows in parts.items():
+            name = f"{part}_file"
+            if rows and name not in handle:
+                content = build_file(rows, spec.system, bom=self._flavour.bom)
+                handle[name] = files.upload_once(
+                    self._connection, files.intent_file(launch.key, part), content, _PURPOSE
+                )
+                launch.save(handle)
+        for part in parts:
+            if f"{part}_file" in handle:
+                files.await_processed(
+                    self._connection, handle[f"{part}_file"], lambda: launch.save(handle)
+                )
+
+    def _take_back(self, launch: Launch, handle: Handle) -> None:
+        """Delete the files of a start that was refused: nothing was created, and they hold the news."""
+        if handle.get("sends"):  # a job may be there that needs them
+            return
+        uploaded = [handle.pop(name) for name in ("train_file", "validation_file") if name in handle]
+        launch.save(handle)
+        for file_id in uploaded:
+            files.delete_quietly(self._connection, file_id)
+
+    def find(self, key: str) -> list[Handle]:
+        """Return the handles of all jobs of an intent, oldest first."""
+        try:
+            return [shown(job) | {"status": job.get("status")} for job in self._jobs_of(key)]
+        except Fault as fault:
+            raise unreachable(fault, self._flavour, "looking for training jobs") from None
+
+    def _jobs_of(self, key: str) -> list[dict[str, Any]]:
+        """Return the jobs of an intent as the vendor shows them, oldest first.
+
+        Found by metadata; where it is not known whether the vendor keeps it, also by the training file,
+        whose name is the intent's. A filter is not trusted: one that the vendor passes over returns
+        everybody's jobs.
+        """
+        if self._flavour.lookup:
+            wanted = {"metadata": {"intent_id": key}}
+            ours: set[str] = set()
+        else:
+            wanted = {}
+            ours = files.named(self._connection, files.intent_file(key, _TRAIN), _PURPOSE)
+        jobs = self._connection.everything(
+            lambda client, **page: client.fine_tuning.jobs.with_raw_response.list(**wanted, **page)
+        )
+        return oldest_first(job for job in jobs if belongs_to(job, key) or job.get("training_file") in ours)
+
+    def poll(self, handle: Mapping[str, Any], folder: Path) -> JobReport:
+        """Say where a job stands.
+
+        Raises
+        ------
+        ProviderUnreachable
+            Whatever keeps the look from succeeding: the job goes on at the vendor all the same.
+        """
+        del folder
+        job_id = self._job_id(handle)
+        try:
+            job = self._connection.read(
+                lambda client: client.fine_tuning.jobs.with_raw_response.retrieve(job_id)
+            )
+            events = self._connection.everything(
+                lambda client, **page: client.fine_tuning.jobs.with_raw_response.list_events(job_id, **page)
+            )
+            return self._report(job_id, job, events)
+        except Fault as fault:
+            raise unreachable(fault, self._flavour, f"asking about job {job_id}") from None
+
+    def _job_id(self, handle: Mapping[str, Any]) -> str:
+        if not handle.get("job"):
+            raise ProviderFailed(self._flavour.title, "this job was never created", "Start it again")
+        return str(handle["job"])
+
+    def _report(self, job_id: str, job: dict[str, Any], events: list[dict[str, Any]]) -> JobReport:
+        status, redact = reports.status_of(job), self._connection.redact
+        succeeded = status == JobStatus.SUCCEEDED
+        return JobReport(
+            status,
+            progress=1.0 if succeeded else reports.progress_of(job, events),
+            message=reports.newest_message(events, redact) or str(job.get("status") or ""),
+            events=reports.parse_events(events, redact, ended=status != JobStatus.RUNNING),
+            model=self._model(job_id, job) if succeeded else None,
+            error=reports.error_of(job, redact) if status == JobStatus.FAILED else None,
+        )
+
+    def _model(self, job_id: str, job: dict[str, Any]) -> TrainedModel:
+        checkpoints = self._connection.everything(
+            lambda client, **page: client.fine_tuning.jobs.checkpoints.with_raw_response.list(job_id, **page)
+        )
+        deploy = self._flavour.deploy
+        tuned = deploy(self._connection, job) if deploy else str(job.get("fine_tuned_model") or "")
+        names = (tuned, str(job.get("fine_tuned_model")), str(job.get("model")))
+        return reports.trained_model(
+            job, checkpoints, remote_model=tuned, retires=reports.retirement(self._models(), names)
+        )
+
+    def _models(self) -> list[dict[str, Any]]:
+        """Return the vendor's models; none where it has no such list (a busy vendor is asked again later)."""
+        try:
+            return self._connection.everything(lambda client, **_: client.models.with_raw_response.list())
+        except Fault as fault:
+            if fault.failure in (Failure.NOT_AVAILABLE, Failure.REQUEST_REFUSED, Failure.UNREADABLE):
+                return []
+            raise
+
+    def cancel(self, handle: Mapping[str, Any], folder: Path) -> None:
+        """Stop a job. A refusal means that it has ended already.
+
+        Raises
+        ------
+        ProviderUnreachable
+            If the vendor cannot be asked now.
+        """
+        del folder
+        job_id = self._job_id(handle)
+        try:
+            self._connection.send(lambda client: client.fine_tuning.jobs.with_raw_response.cancel(job_id))
+        except Fault as fault:
+            if fault.failure != Failure.REQUEST_REFUSED:
+                raise unreachable(fault, self._flavour, f"cancelling job {job_id}") from None

@@ -1,0 +1,70 @@
+"""Prediction runs: many articles asked of one model version, each at most once, and what came of each.
+
+A run is driven by whoever holds its lease. An item is marked as sent in a committed transaction before its
+request leaves, so after a crash it is known which requests may have been billed; those are never sent again
+by themselves. Answers, bills and counts are written together.
+"""
+
+from core.services.prediction_runs.items import (
+    Item,
+    Landed,
+    claim,
+    interrupted,
+    is_due,
+    mark_all_sent,
+    mark_sent,
+    next_items,
+    record,
+    sent_items,
+)
+from core.services.prediction_runs.rows import (
+    Ending,
+    Lease,
+    billed_name,
+    change,
+    close_alert,
+    end_run,
+    get_run,
+    open_alert,
+)
+from core.services.prediction_runs.start import (
+    Begun,
+    Missing,
+    Wish,
+    active_run,
+    begin_run,
+    failed_articles,
+    missing,
+    request_cancel,
+    texts,
+)
+
+__all__ = [
+    "Begun",
+    "Ending",
+    "Item",
+    "Landed",
+    "Lease",
+    "Missing",
+    "Wish",
+    "active_run",
+    "begin_run",
+    "billed_name",
+    "change",
+    "claim",
+    "close_alert",
+    "end_run",
+    "failed_articles",
+    "get_run",
+    "interrupted",
+    "is_due",
+    "mark_all_sent",
+    "mark_sent",
+    "missing",
+    "next_items",
+    "open_alert",
+    "record",
+    "request_cancel",
+    "sent_items",
+    "texts",
+]

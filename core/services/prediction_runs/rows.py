@@ -1,0 +1,204 @@
+"""The run's row: who drives it, how it changes, and what its end means for its items and the ledger."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, update
+from sqlmodel import Session, col, select
+
+from core import ledger
+from core.domain.types import (
+    ACTIVE_JOB_STATUSES,
+    AlertState,
+    CostPurpose,
+    Failure,
+    ItemState,
+    JobStatus,
+    RunMode,
+)
+from core.errors import LeaseLost, NotFound
+from core.models import Alert, ModelVersion, PredictionItem, PredictionRun
+
+#: Longer than any single request with its waits (two minutes): who has not reported by then is dead.
+LEASE = timedelta(minutes=3)
+#: The alert that asks a person about a batch whose fate is unknown.
+UNKNOWN_RULE = "BATCH_UNKNOWN"
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right of one driver to work on one run."""
+
+    run_id: int
+    owner: str
+
+    def extend(self, session: Session, now: datetime, **values: Any) -> bool:
+        """Prove that the right still holds, lengthen it, write `values`; tell whether a cancel is asked for.
+
+        Every transaction of a driver begins with this, so nothing is written after somebody took over.
+
+        Raises
+        ------
+        LeaseLost
+            If another driver has the run now, or it has ended.
+        """
+        held = (
+            update(PredictionRun)
+            .where(
+                col(PredictionRun.id) == self.run_id,
+                col(PredictionRun.lease_owner) == self.owner,
+                col(PredictionRun.status).in_(ACTIVE_JOB_STATUSES),
+            )
+            .values(lease_until=now + LEASE, **values)
+            .returning(col(PredictionRun.cancel_requested))
+        )
+        asked = session.execute(held).scalar_one_or_none()
+        if asked is None:
+            raise LeaseLost(f"Prediction run {self.run_id}")
+        return bool(asked)
+
+    def hand_back(
+        self, session: Session, now: datetime, *, again_at: datetime | None = None, **values: Any
+    ) -> None:
+        """Give the run back, to be taken up by anybody (from `again_at` on), and commit."""
+        self.extend(session, now, **values)
+        change(session, self.run_id, lease_owner=None, lease_until=again_at)
+        session.commit()
+
+
+def get_run(session: Session, run_id: int) -> PredictionRun:
+    """Return a run as it is stored now, or raise NotFound."""
+    run = session.get(PredictionRun, run_id, populate_existing=True)
+    if run is None:
+        raise NotFound("prediction run", run_id, "Look at the prediction runs on the Models page")
+    return run
+
+
+def change(session: Session, run_id: int, **values: Any) -> None:
+    """Write columns of a run; the caller commits."""
+    session.execute(update(PredictionRun).where(col(PredictionRun.id) == run_id).values(**values))
+
+
+def charge(run: PredictionRun, model: ModelVersion, **detail: Any) -> ledger.Charge:
+    """Return what the ledger says of a run."""
+    return ledger.Charge(
+        reference=run.key,
+        purpose=CostPurpose.BATCH if run.mode == RunMode.BATCH else CostPurpose.INFERENCE,
+        provider=model.provider,
+        model=billed_name(model),
+        actor=run.actor,
+        simulated=run.simulated,
+        detail={"run": run.id} | detail,
+    )
+
+
+def billed_name(model: ModelVersion) -> str:
+    """Return the name by which the vendor bills a model version: its own name where it is tuned."""
+    return str(model.params.get("remote_model") or model.base_model)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a run ends.
+
+    Parameters
+    ----------
+    status : JobStatus
+        SUCCEEDED (every article was asked), CANCELLED, BLOCKED (the budget or the provider forbids going on)
+        or FAILED.
+    error : str or None
+        A sentence for people; None where all went well.
+    failure : Failure
+        Code of the articles that were not asked any more ...
+    detail : str
+        ... and why, in a few words.
+    """
+
+    status: JobStatus
+    error: str | None = None
+    failure: Failure = Failure.INTERRUPTED
+    detail: str = "not asked"
+
+
+def end_run(
+    session: Session, run_id: int, ending: Ending, *, now: datetime, lease: Lease | None = None
+) -> PredictionRun:
+    """End a run and commit: what has no answer failed, and the rest of the reservation is given back.
+
+    Rows in = ok + failed from here on. A run that has ended stays as it is. A driver proves its `lease`.
+    """
+    if lease is not None:
+        lease.extend(session, now)
+    run = get_run(session, run_id)
+    if run.status not in ACTIVE_JOB_STATUSES:
+        session.commit()
+        return run
+    open_items = update(PredictionItem).where(
+        col(PredictionItem.run_id) == run_id,
+        col(PredictionItem.state).in_((ItemState.PENDING, ItemState.SENT)),
+    )
+    session.execute(
+        open_items.values(state=ItemState.FAILED, failure=ending.failure, detail=ending.detail[:300])
+    )
+    recount(session, run_id)
+    status, error = _verdict(session, run_id, ending)
+    values = {"status": status, "error": error, "message": "", "finished_at": now}
+    change(session, run_id, **values, lease_owner=None, lease_until=None)
+    ledger.release(session, charge(run, session.get_one(ModelVersion, run.model_id)), now=now)
+    close_alert(session, run, now=now)
+    ended = get_run(session, run_id)
+    session.commit()
+    return ended
+
+
+def _verdict(session: Session, run_id: int, ending: Ending) -> tuple[JobStatus, str | None]:
+    """Return how a run ended: one in which nothing at all was answered did not succeed."""
+    run = get_run(session, run_id)
+    if ending.status != JobStatus.SUCCEEDED or run.answered or not run.total:
+        return ending.status, ending.error
+    most = (
+        select(PredictionItem.failure)
+        .where(PredictionItem.run_id == run_id)
+        .group_by(col(PredictionItem.failure))
+        .order_by(func.count().desc())
+        .limit(1)
+    )
+    code = session.exec(most).first()
+    return JobStatus.FAILED, f"None of the {run.total} articles was answered; most often: {code}."
+
+
+def recount(session: Session, run_id: int) -> None:
+    """Set the counts of a run to what its items say."""
+    states = dict(
+        session.execute(
+            select(PredictionItem.state, func.count())
+            .where(PredictionItem.run_id == run_id)
+            .group_by(col(PredictionItem.state))
+        )
+        .tuples()
+        .all()
+    )
+    change(
+        session,
+        run_id,
+        answered=states.get(ItemState.OK, 0),
+        failed=states.get(ItemState.FAILED, 0),
+    )
+
+
+def open_alert(session: Session, run: PredictionRun, message: str, *, now: datetime) -> None:
+    """Ask a person about a batch whose fate is unknown; one row for a run. The caller commits."""
+    key = f"{UNKNOWN_RULE}|{run.key}"
+    row = session.exec(select(Alert).where(Alert.key == key)).first()
+    row = row or Alert(key=key, rule=UNKNOWN_RULE, message=message, at=now)
+    row.message, row.detail, row.closed_at = message, {"run": run.id}, None
+    if row.state == AlertState.RESOLVED:  # one that somebody has acknowledged stays so
+        row.state, row.at = AlertState.OPEN, now
+    session.add(row)
+
+
+def close_alert(session: Session, run: PredictionRun, *, now: datetime) -> None:
+    """Close the alert that asked about a run, if there is one. The caller commits."""
+    mine = (col(Alert.key) == f"{UNKNOWN_RULE}|{run.key}", col(Alert.state) != AlertState.RESOLVED)
+    session.execute(update(Alert).where(*mine).values(state=AlertState.RESOLVED, closed_at=now))
