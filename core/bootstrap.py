@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from threading import Lock
 from tomllib import TOMLDecodeError
@@ -47,6 +47,12 @@ def _no_scheduler() -> dict[str, Any]:
     return {"role": "off", "since": None, "next_runs": {}}
 
 
+@cache
+def _shipped_prices() -> tuple[Price, ...]:
+    """Return the shipped prices, read once a process: the file takes a tenth of a second."""
+    return read_prices(PRICES)
+
+
 @dataclass
 class App:
     """The application: everything that services are handed.
@@ -78,10 +84,10 @@ class App:
     #: takes keys out of whatever is logged, stored or shown
     redact: Redactor = field(default_factory=Redactor)
 
-    @cached_property
+    @property
     def prices(self) -> tuple[Price, ...]:
         """The shipped price table; entered prices lie over it (`services.costs.price_book`)."""
-        return read_prices(PRICES)
+        return _shipped_prices()
 
     @property
     def policy(self) -> Policy:
@@ -211,8 +217,15 @@ def _compatible(settings: Settings, redact: Redactor) -> list[Provider]:
     ]
     if keys.custom_base_url:
         models = [name.strip() for name in keys.custom_models.split(",") if name.strip()]
-        custom = {"key": keys.custom_api_key, "base_url": keys.custom_base_url, "models": models}
-        made.append(OpenAICompatible(flavours.CUSTOM, **custom, **shared))
+        made.append(
+            OpenAICompatible(
+                flavours.CUSTOM,
+                key=keys.custom_api_key,
+                base_url=keys.custom_base_url,
+                models=models,
+                **shared,
+            )
+        )
     if settings.simulator:
         server = SimulatorServer(settings.data_dir)
         made.append(OpenAICompatible(flavours.SIMULATOR, key=None, base_url=server, **shared))

@@ -2,13 +2,14 @@
 
 import streamlit as st
 
+from core import workflows
 from core.domain.types import Target
 from core.queries import models
+from ui import few_shot, registry, scoring
 from ui import format as fmt
-from ui import registry, scoring
 from ui.components import LazyTabs, empty, go_to, header
 from ui.i18n import t
-from ui.state import preselected, reading
+from ui.state import app, preselected, reading
 
 
 def main() -> None:
@@ -24,23 +25,27 @@ def main() -> None:
         format_func=lambda code: fmt.word("target", code),
     )
     tabs = LazyTabs(
-        "models_tab", [t("Registry"), t("Evaluation"), t("Comparison"), t("Promotion"), t("Try it")]
+        "models_tab",
+        [t("Registry"), t("Evaluation"), t("Comparison"), t("Promotion"), t("Few-shot"), t("Try it")],
     )
     with reading() as session, tabs:
         rows = models.registry(session, target)
-        if not rows:
+        states = workflows.provider_states(app())
+        if tabs.label == t("Few-shot"):
+            few_shot.create(session, target, states)
+        elif not rows:
             with empty(t("No model version yet: train one, or import predictions with the news.")):
                 go_to("training", t("Train"), key="train_first", training_tab_next=t("Jobs"))
         elif tabs.label == t("Registry"):
-            registry.table(session, rows)
+            registry.table(session, rows, states)
         elif tabs.label == t("Evaluation"):
-            scoring.evaluate(session, target, rows)
+            scoring.evaluate(session, target, rows, states)
         elif tabs.label == t("Comparison"):
             scoring.compare(session, target, rows)
         elif tabs.label == t("Promotion"):
             registry.promotion(session, target, rows)
         else:
-            registry.trial(target)
+            registry.trial(session, target)
 
 
 main()

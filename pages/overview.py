@@ -7,7 +7,8 @@ from core.queries.progress import outcome_clock, progress
 from ui import charts, score_charts, words
 from ui import format as fmt
 from ui.actions import actions
-from ui.components import accuracy_metric, class_words, go_to, header, notice, section, show
+from ui.attention import attention
+from ui.components import accuracy_metric, class_words, go_to, header, section, show
 from ui.i18n import t, tn
 from ui.jobs import live_jobs
 from ui.state import Session, app, reading
@@ -71,19 +72,6 @@ def champion(target: str, card: overview.ChampionCard | None) -> None:
             alt=fmt.share(card.metrics["accuracy"]),
         )
     st.caption(t("{name} · since {day}", name=fmt.plain(card.name), day=fmt.moment(card.since)[:10]))
-
-
-def attention(session: Session) -> None:
-    """List what needs a person, each with the button that leads there."""
-    section(t("Needs attention"))
-    worries = overview.worries(session, now=app().now())
-    for worry in worries:
-        text, page, state = words.worry(worry)
-        if notice(text, f"worry_{worry.code}", t("Open")):
-            st.session_state.update(state)
-            st.switch_page(f"../pages/{page}.py")
-    if not worries:
-        st.caption(t(":material/check_circle: Nothing needs attention."))
 
 
 def clock(session: Session) -> None:

@@ -16,6 +16,7 @@ from core.domain.training_format import unguard_formula
 from core.domain.types import Balance, SplitMethod, Target
 from core.errors import NotFound, Refused
 from core.models import Article, HumanLabel, ModelVersion, Outcome, Prediction
+from core.services import exports
 from core.services.datasets import build_dataset
 from core.services.exports import export_dataset, export_zip
 from tests.conftest import agree
@@ -24,6 +25,7 @@ NOW = datetime(2026, 1, 5, tzinfo=UTC)
 POLICY = Policy()
 CLASSES = ("positive", "neutral", "negative")
 OPENAI = {"fmt": "openai", "now": NOW}
+GEMINI = {"fmt": "gemini", "now": NOW}
 CSV = {"fmt": "csv", "now": NOW}
 
 
@@ -117,6 +119,31 @@ def test_a_line_has_the_shape_of_the_plan_with_korean_as_it_is(session, tmp_path
 
 def test_every_reader_sees_one_example_a_line(session, tmp_path):
     export_dataset(session, POLICY, built(session), out=tmp_path, **OPENAI)
+    assert len((tmp_path / "train.jsonl").read_text("utf-8").splitlines()) == 48
+
+
+def test_a_gemini_line_says_in_googles_shape_what_an_openai_line_says(session, tmp_path):
+    dataset_id = built(session)
+    export_dataset(session, POLICY, dataset_id, out=tmp_path / "openai", **OPENAI)
+    manifest = export_dataset(session, POLICY, dataset_id, out=tmp_path / "gemini", **GEMINI)
+    assert manifest["format"] == "gemini"
+    for part in ("train", "validation", "test"):
+        theirs = lines(tmp_path / "gemini" / f"{part}.jsonl")
+        assert [
+            [
+                line["systemInstruction"]["parts"][0]["text"],
+                *(t["parts"][0]["text"] for t in line["contents"]),
+            ]
+            for line in theirs
+        ] == [
+            [message["content"] for message in line["messages"]]
+            for line in lines(tmp_path / "openai" / f"{part}.jsonl")
+        ]
+        assert {tuple(turn["role"] for turn in line["contents"]) for line in theirs} == {("user", "model")}
+
+
+def test_every_reader_sees_one_gemini_example_a_line(session, tmp_path):
+    export_dataset(session, POLICY, built(session), out=tmp_path, **GEMINI)
     assert len((tmp_path / "train.jsonl").read_text("utf-8").splitlines()) == 48
 
 
@@ -221,12 +248,35 @@ def test_class_weights_that_chat_messages_cannot_carry_are_pointed_out(session, 
     agree(session)
     dataset_id = built(session, balance=Balance.CLASS_WEIGHTS)
     assert "WEIGHTS_NOT_IN_FILE" in codes(export_dataset(session, POLICY, dataset_id, out=tmp_path, **OPENAI))
+    assert "WEIGHTS_NOT_IN_FILE" in codes(export_dataset(session, POLICY, dataset_id, out=tmp_path, **GEMINI))
     manifest = export_dataset(session, POLICY, dataset_id, out=tmp_path, **CSV)
     assert "WEIGHTS_NOT_IN_FILE" not in codes(manifest)
+
+
+def test_a_gemini_export_warns_of_googles_bounds_and_not_of_openais(session, tmp_path):
+    manifest = export_dataset(session, POLICY, built(session), out=tmp_path / "a", **GEMINI)
+    assert codes(manifest)["BELOW_VENDOR_ADVICE"] == {
+        "code": "BELOW_VENDOR_ADVICE",
+        "n": 48,
+        "advised": 100,
+        "sentence": "48 training samples are below the 100 that Google advises for tuning on Vertex.",
+    }
+    few = Policy(train_share=0.1, validation_share=0.1)
+    dataset_id = build_dataset(session, few, target=Target.SENTIMENT, now=NOW).id
+    manifest = export_dataset(session, few, dataset_id, out=tmp_path / "b", **GEMINI)
+    assert "BELOW_VENDOR_MINIMUM" not in codes(manifest)
+
+
+def test_more_validation_samples_than_vertex_takes_are_pointed_out(session, tmp_path, monkeypatch):
+    monkeypatch.setattr(exports, "VALIDATION_LIMIT", 5)
+    manifest = export_dataset(session, POLICY, built(session), out=tmp_path / "a", **GEMINI)
+    assert codes(manifest)["ABOVE_VALIDATION_LIMIT"]["n"] == 6
+    manifest = export_dataset(session, POLICY, built(session), out=tmp_path / "b", **OPENAI)
+    assert "ABOVE_VALIDATION_LIMIT" not in codes(manifest)
 
 
 def test_an_unknown_version_or_format_is_refused_with_a_way_on(session, tmp_path):
     with pytest.raises(NotFound, match="'99'"):
         export_dataset(session, POLICY, 99, out=tmp_path, **OPENAI)
-    with pytest.raises(Refused, match="openai, csv"):
+    with pytest.raises(Refused, match="openai, gemini, csv"):
         export_dataset(session, POLICY, built(session), fmt="parquet", out=tmp_path, now=NOW)

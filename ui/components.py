@@ -13,7 +13,11 @@ from ui.i18n import t
 from ui.state import flash
 
 T = TypeVar("T")
-PAGES = {name: f"../pages/{name}.py" for name in ("overview", "samples", "training", "models", "operations")}
+PAGES = {
+    name: f"../pages/{name}.py"
+    for name in ("overview", "samples", "training", "models", "costs", "operations")
+}
+_SORRY = "_sorry"
 _STAGE_COLOURS = {"champion": "green", "challenger": "blue", "candidate": "gray", "retired": "gray"}
 _JOB_COLOURS = {
     "succeeded": "green",
@@ -62,6 +66,54 @@ def perform(call: Callable[[], T], *, working: str, done: str | Callable[[T], st
         return
     flash(done(result) if callable(done) else done)
     st.rerun()
+
+
+def attempt(call: Callable[[], T]) -> T | None:
+    """Run one action in a callback and return its result; its error is kept for `show_sorry`.
+
+    A callback runs before the page is drawn, so it can neither draw a spinner nor an error of its own.
+    """
+    try:
+        return call()
+    except NewstuneError as error:
+        st.session_state[_SORRY] = str(error)
+        return None
+
+
+def show_sorry() -> None:
+    """Show the error that a callback kept, once."""
+    message = st.session_state.pop(_SORRY, None)
+    if message:
+        st.error(fmt.plain(message), icon=":material/error:")
+
+
+def confirm(
+    title: str,
+    body: Callable[[], None],
+    yes: str,
+    on_yes: Callable[[], None],
+    *,
+    key: str,
+    icon: str = ":material/payments:",
+) -> None:
+    """Open a dialog that asks once, with what a person should know before; both its buttons close it.
+
+    `on_yes` is a callback of the button: it runs before the next drawing of the page.
+    """
+
+    def ask() -> None:
+        body()
+        with st.container(horizontal=True):
+            agreed = st.button(yes, type="primary", icon=icon, key=f"{key}_yes", on_click=on_yes)
+            if st.button(t("Not now"), key=f"{key}_no") or agreed:
+                st.rerun()
+
+    st.dialog(title)(ask)()
+
+
+def simulated_badge() -> str:
+    """Return the inline badge of everything that a simulation produced."""
+    return f":orange-badge[:material/science: {t('SIMULATED')}]"
 
 
 def sorry(error: NewstuneError) -> None:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+import streamlit as st
+
 from core import workflows
 from core.queries.models import ModelVersion
 from core.workflows import ProviderState
@@ -41,10 +43,14 @@ class Ending:
     source: str
     days_left: int
 
-    @property
-    def coloured(self) -> str:
-        """The sentence, orange when it is near or over."""
-        return f":orange[{self.sentence}]" if self.days_left <= SOON_DAYS else self.sentence
+
+def tell(end: Ending) -> None:
+    """Draw a date as a quiet line; one that is near or over stands out."""
+    icon = ":material/event_busy:"
+    if end.days_left <= SOON_DAYS:
+        st.markdown(f":small[:orange[{icon} {end.sentence}]]", help=end.source or None)
+    else:
+        st.caption(f"{icon} {end.sentence}", help=end.source or None)
 
 
 def ending(known: Any, today: date) -> Ending:

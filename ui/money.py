@@ -1,7 +1,10 @@
 """Amounts as people read them: micro-dollars in, dollars out, and what an estimate was made of."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from core.domain.budget import Standing
-from core.domain.pricing import Price, Quote
+from core.domain.pricing import Quote
 from ui import format as fmt
 from ui.i18n import t
 
@@ -30,12 +33,10 @@ def span(low: int, likely: int, high: int) -> str:
     return t("about {likely} ({low}–{high})", likely=written(likely), low=written(low), high=written(high))
 
 
-def price(found: Price) -> str:
-    """Return a price with its unit and date for a sentence, marked where only third parties report it."""
-    line = t(
-        "{usd} per million tokens, as of {day}", usd=fmt.plain(f"${found.usd:f}"), day=found.as_of.isoformat()
-    )
-    return line if found.certain else t("{fact} (reported)", fact=line)
+def price(found: Mapping[str, Any]) -> str:
+    """Return a price (`Price.as_json`) with its unit and date, marked where only third parties report it."""
+    line = t("{usd} per million tokens, as of {day}", usd=fmt.plain(f"${found['usd']}"), day=found["as_of"])
+    return line if found["certain"] else t("{fact} (reported)", fact=line)
 
 
 def made_of(quote: Quote, rows: int, epochs: int | None) -> str:
@@ -49,14 +50,14 @@ def made_of(quote: Quote, rows: int, epochs: int | None) -> str:
         if epochs
         else t("{rows} rows, {tokens} tokens", **values)
     )
-    return " · ".join([work, *(price(each) for each in quote.prices)])
+    return " · ".join([work, *(price(each.as_json()) for each in quote.prices)])
 
 
 def left(standing: Standing, *, simulated: bool = False) -> str:
     """Return what is left of the month's budget for a sentence."""
     values = {"left": written(max(0, standing.left)), "cap": written(standing.cap)}
     if simulated:
-        return t("play money: {left} of {cap} left this month", **values)
+        return t("Play money: {left} of {cap} left this month", **values)
     return t("{left} of this month's {cap} left", **values)
 
 

@@ -1,21 +1,26 @@
 """The registry on screen: who stands where, where a model comes from, the switch, and a trial."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
 
 from core import workflows
 from core.domain.types import Stage
 from core.errors import NewstuneError
-from core.queries import models
+from core.queries import models, overview
+from core.workflows import ProviderState
+from ui import few_shot
 from ui import format as fmt
-from ui.components import facts, perform, section, sorry, stage_badge
+from ui.components import facts, perform, section, simulated_badge, sorry, stage_badge
+from ui.endings import SOON_DAYS, retirement
 from ui.i18n import t
 from ui.state import Session, app
 
 
-def table(session: Session, rows: list[models.RegistryRow]) -> None:
+def table(session: Session, rows: list[models.RegistryRow], states: Sequence[ProviderState]) -> None:
     """Draw the model versions of a target and the lineage of the chosen one."""
-    frame = pd.DataFrame([_line(row) for row in rows])
+    frame = pd.DataFrame([_line(row, states) for row in rows])
     picked = st.dataframe(
         frame,
         hide_index=True,
@@ -30,20 +35,31 @@ def table(session: Session, rows: list[models.RegistryRow]) -> None:
                     "The dataset version whose test part gave these figures. Figures of different versions "
                     "do not compare; a score on articles that the model was trained on is left out."
                 )
-            )
+            ),
+            t("Days left"): st.column_config.TextColumn(
+                help=t(
+                    "Until the vendor switches the model off, where a date is known; reported dates count too."
+                )
+            ),
         },
     )
-    chosen = rows[picked.selection.rows[0]] if picked.selection.rows else rows[0]
+    picks = [place for place in picked.selection.rows if place < len(rows)]
+    chosen = rows[picks[0]] if picks else rows[0]
     with st.container(border=True):
-        _lineage(session, chosen)
+        _lineage(session, chosen, states)
 
 
-def _line(row: models.RegistryRow) -> dict[str, object]:
+def _days_left(model: models.ModelVersion, states: Sequence[ProviderState]) -> str:
+    end = retirement(model, states, app().now().date())
+    return fmt.DASH if end is None else fmt.number(max(0, end.days_left))
+
+
+def _line(row: models.RegistryRow, states: Sequence[ProviderState]) -> dict[str, object]:
     score = models.headline(row.evaluation.metrics if row.evaluation else None)
     return {
         t("Model version"): row.model.name,
         t("Stage"): fmt.word("stage", row.stage),
-        t("Kind"): fmt.word("kind", row.model.kind),
+        t("Kind"): fmt.word("kind", row.model.kind) + (f" · {t('SIMULATED')}" if row.model.simulated else ""),
         t("Accuracy"): fmt.share(score["accuracy"]),
         t("Interval"): fmt.share_interval(score["accuracy_interval"]),
         t("n"): fmt.number(score["n"]),
@@ -51,14 +67,20 @@ def _line(row: models.RegistryRow) -> dict[str, object]:
         t("Macro-F1"): fmt.share(score["macro_f1"]),
         t("Measured on"): fmt.short_hash(row.measured_on),
         t("Stored predictions"): fmt.number(row.predictions),
+        t("Days left"): _days_left(row.model, states),
         t("Made"): fmt.moment(row.model.created_at),
     }
 
 
-def _lineage(session: Session, row: models.RegistryRow) -> None:
+def _lineage(session: Session, row: models.RegistryRow, states: Sequence[ProviderState]) -> None:
     found = models.lineage(session, row.model)
     model, job, dataset = found.model, found.job, found.dataset
-    st.markdown(f"{stage_badge(row.stage)} **{fmt.plain(model.name)}**")
+    badge = f" {simulated_badge()}" if model.simulated else ""
+    st.markdown(f"{stage_badge(row.stage)}{badge} **{fmt.plain(model.name)}**")
+    end = retirement(model, states, app().now().date())
+    if end is not None:
+        colour = "orange" if end.days_left <= SOON_DAYS else "gray"
+        st.markdown(f":{colour}-badge[:material/event_busy: {end.sentence}]", help=end.source or None)
     chain = [model.name]
     if job is not None:
         chain.append(t("job {id}", id=job.id))
@@ -66,15 +88,15 @@ def _lineage(session: Session, row: models.RegistryRow) -> None:
         chain.append(t("dataset version {hash}", hash=fmt.short_hash(dataset.sha256)))
     st.caption(" → ".join(fmt.plain(link) for link in chain), help=t("What it was made by, and from."))
     rows = [(t("Base model"), model.base_model), (t("Provider"), model.provider)]
+    if model.params.get("remote_model"):
+        rows.append((t("Name at the vendor"), model.params["remote_model"]))
     if dataset is not None:
         rows.append((t("Strategy"), fmt.word("strategy", dataset.strategy)))
     if job is not None:
         settings = (job.config.get("hyperparameters") or {}).items()
         rows.append((t("Settings"), ", ".join(f"{name} = {value}" for name, value in settings) or fmt.DASH))
-    prompt = model.prompt.get("system")
-    if prompt:
-        rows.append((t("System prompt"), prompt))
     facts(rows)
+    few_shot.prompt(model)
     checksums = {t("Dataset version"): dataset and dataset.sha256, t("Artefact"): model.artefact_sha256}
     if any(checksums.values()):
         with st.expander(t("Checksums (SHA-256)")):
@@ -182,11 +204,17 @@ def _entry(row: models.LedgerRow) -> dict[str, object]:
     }
 
 
-def trial(target: str) -> None:
+def trial(session: Session, target: str) -> None:
     """Draw the trial of the champion on a typed headline; nothing is stored."""
     section(
         t("Try it"), t("Asks the champion of this target. A trial is not stored and never becomes a sample.")
     )
+    card = overview.champions(session).get(target)
+    provider = (
+        app().providers.get(session.get_one(models.ModelVersion, card.model_id).provider) if card else None
+    )
+    if provider is not None and provider.priced:
+        st.caption(t("The champion is asked over the network: every question is billed."))
     with st.form("trial", border=False):
         title = st.text_input(
             t("Headline"), max_chars=500, key="trial_title", placeholder=t("a headline in Korean or English")

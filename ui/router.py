@@ -5,7 +5,7 @@ import streamlit as st
 from core import workflows
 from core.queries.overview import has_demo
 from ui import i18n
-from ui.components import PAGES, notice, perform
+from ui.components import PAGES, notice, perform, show_sorry
 from ui.i18n import t
 from ui.state import app, reading, show_flash
 
@@ -44,6 +44,13 @@ def _pages() -> list[st.Page]:
             help=t("Evaluate, compare, promote, roll back, and try a headline."),
         ),
         st.Page(
+            PAGES["costs"],
+            title=t("Costs"),
+            icon=":material/payments:",
+            url_path="costs",
+            help=t("What was spent and is held, the budget, prices with their dates."),
+        ),
+        st.Page(
             PAGES["operations"],
             title=t("Operations"),
             icon=":material/monitor_heart:",
@@ -78,6 +85,7 @@ def main() -> None:
     with st.sidebar:
         i18n.switch()
     show_flash()
+    show_sorry()
     _demo_banner()
     page.run()
     st.space("medium")

@@ -1,16 +1,19 @@
 """Scoring on screen: all models on one test part, one report in full, two models compared."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
 from core import workflows
+from core.domain.types import Split
 from core.queries import models
 from core.queries.training import DatasetVersion
-from ui import comparison, evaluation, score_charts
+from core.workflows import ProviderState
+from ui import comparison, evaluation, prediction_runs, predictions, score_charts
 from ui import format as fmt
-from ui.components import empty, go_to, perform, section, show
+from ui.components import empty, go_to, perform, section, show, simulated_badge
+from ui.endings import by_provider
 from ui.i18n import t
 from ui.state import Session, app
 
@@ -42,8 +45,10 @@ def _choose_dataset(session: Session, target: str, key: str) -> DatasetVersion |
     )
 
 
-def evaluate(session: Session, target: str, rows: list[models.RegistryRow]) -> None:
-    """Draw the scores of all models on one test part, and one report in full."""
+def evaluate(
+    session: Session, target: str, rows: list[models.RegistryRow], states: Sequence[ProviderState]
+) -> None:
+    """Draw the scores of all models on one test part, one report in full, and what was asked of providers."""
     left, middle, right = st.columns([3, 3, 1.4], vertical_alignment="bottom")
     with left:
         dataset = _choose_dataset(session, target, "score_on")
@@ -65,6 +70,7 @@ def evaluate(session: Session, target: str, rows: list[models.RegistryRow]) -> N
             working=t("Scoring the test part …"),
             done=t("Evaluated."),
         )
+    _ask_remote(session, row.model, dataset, states)
     scores = models.scores(session, dataset.id or 0)
     _all_scores(rows, scores, row.model.id)
     run = scores.get(row.model.id)
@@ -72,9 +78,28 @@ def evaluate(session: Session, target: str, rows: list[models.RegistryRow]) -> N
         st.caption(
             t("{name} is not scored on this test part yet: press Evaluate.", name=fmt.plain(row.model.name))
         )
+    else:
+        section(fmt.plain(row.model.name))
+        if row.model.simulated:
+            st.markdown(f"{simulated_badge()} {t('These figures say nothing about real models.')}")
+        evaluation.report(run.metrics)
+    prediction_runs.ended(session, states)
+
+
+def _ask_remote(
+    session: Session,
+    model: models.ModelVersion,
+    dataset: DatasetVersion,
+    states: Sequence[ProviderState],
+) -> None:
+    """Draw what a remote model has not answered yet, and the runs that are under way."""
+    state = by_provider(states).get(model.provider)
+    under_way = prediction_runs.live()
+    if state is None or not predictions.is_remote(model):
         return
-    section(fmt.plain(row.model.name))
-    evaluation.report(run.metrics)
+    missing = predictions.offer(session, model, dataset.id or 0, Split.TEST, state)
+    if not missing and not under_way:
+        st.caption(t("All articles of this test part are answered by {name}.", name=fmt.plain(model.name)))
 
 
 def _all_scores(rows: list[models.RegistryRow], scores: Mapping[int, Any], chosen: int | None) -> None:

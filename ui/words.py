@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from core.queries.overview import Arrivals, Worry
+from core.queries.overview import Arrivals
 from ui import format as fmt
 from ui.i18n import mark, t, tn
 
@@ -50,6 +50,19 @@ _TOLD = (
         mark("validation: accuracy {0}, macro-F1 {1} (n = {2})"),
     ),
     (r"artefact written", mark("artefact written")),
+    (r"Created fine-tuning job: (.+)", mark("job created: {0}")),
+    (r"Validating training file: (.+)", mark("checking the training file: {0}")),
+    (r"Files validated, moving job to queued state", mark("files checked, waiting in the vendor's queue")),
+    (r"Fine-tuning job started", mark("training has started")),
+    (r"Step (\d+)/(\d+): training loss=([\d.]+)", mark("step {0} of {1}: loss {2}")),
+    (
+        r"Step (\d+)/(\d+): training loss=([\d.]+), validation loss=([\d.]+)",
+        mark("step {0} of {1}: loss {2}, on the validation part {3}"),
+    ),
+    (r"Checkpoint created at step (\d+)", mark("checkpoint at step {0}")),
+    (r"New fine-tuned model created: (.+)", mark("model made: {0}")),
+    (r"The job has successfully completed", mark("the job has succeeded")),
+    (r"Fine-tuning job cancelled", mark("the job was cancelled")),
 )
 #: what imports and jobs count, in the order in which it is told; the rest is detail for the command line
 _COUNTED = {
@@ -185,58 +198,6 @@ def balance(rows: Sequence[tuple[str, Mapping[str, int]]]) -> str:
         f"{label}: " + ", ".join(f"{fmt.word('sentiment', code)} {n}" for code, n in counts.items())
         for label, counts in rows
     )
-
-
-def worry(found: Worry) -> tuple[str, str, dict[str, Any]]:
-    """Return the sentence of a worry, the page that helps, and what to preselect there."""
-    n, detail = found.n, fmt.plain(found.detail)
-    articles = {"samples_tab_next": t("Articles")}
-    sentences = {
-        "FAILED_JOBS": lambda: tn(
-            "{n} training job failed this week: {detail}",
-            "{n} training jobs failed this week: {detail}",
-            n,
-            detail=detail,
-        ),
-        "FAILED_RUNS": lambda: tn(
-            "{n} background job fails: {detail}", "{n} background jobs fail: {detail}", n, detail=detail
-        ),
-        "REJECTED_FILES": lambda: tn(
-            "{n} file of the last import was rejected: {detail}",
-            "{n} files of the last import were rejected, among them {detail}",
-            n,
-            detail=detail,
-        ),
-        "UNKNOWN_MARKET": lambda: tn(
-            "{n} article has no believable market data: back-fill closes",
-            "{n} articles have no believable market data: back-fill closes",
-            n,
-        ),
-        "OVERDUE_OUTCOMES": lambda: tn(
-            "{n} outcome is overdue: the close of its session is missing",
-            "{n} outcomes are overdue: the closes of their sessions are missing",
-            n,
-        ),
-        "LABEL_CONFLICTS": lambda: tn(
-            "Reviewers disagree on {n} article", "Reviewers disagree on {n} articles", n
-        ),
-        "NOT_EVALUATED": lambda: tn(
-            "{n} trained model is not evaluated: {detail}",
-            "{n} trained models are not evaluated, among them {detail}",
-            n,
-            detail=detail,
-        ),
-    }
-    places = {
-        "FAILED_JOBS": ("training", {"training_tab_next": t("Jobs")}),
-        "FAILED_RUNS": ("operations", {}),
-        "REJECTED_FILES": ("samples", {"samples_tab_next": t("Import")}),
-        "UNKNOWN_MARKET": ("samples", {"samples_tab_next": t("Import")}),
-        "OVERDUE_OUTCOMES": ("samples", {"samples_tab_next": t("Import")}),
-        "LABEL_CONFLICTS": ("samples", articles | {"filter_status": "LABEL_CONFLICT"}),
-        "NOT_EVALUATED": ("models", {"models_tab_next": t("Evaluation")}),
-    }
-    return (sentences[found.code](), *places[found.code])
 
 
 def clock(found: Mapping[str, Any], now: datetime) -> list[str]:

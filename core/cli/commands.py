@@ -12,7 +12,7 @@ from core.db import reading
 from core.domain.pricing import Quote, Unpriced
 from core.errors import Refused
 from core.ledger import dollars
-from core.queries import listings
+from core.queries import listings, predictions
 from core.queries.funnel import funnel as count_funnel
 
 
@@ -169,18 +169,30 @@ def predict(app: App, options: argparse.Namespace) -> dict[str, Any]:
     if options.file is not None:
         if options.out is None:
             raise Refused("The answers need a file", "Name one with --out")
-        quote = workflows.quote_file(app, options.file, options.map, options.model)
-        accepted = _agreed(options, quote.cost, f"Asking about {quote.missing} articles")
         return workflows.predict_file(
-            app, options.file, options.map, options.model, options.out, accept_micro_usd=accepted, tell=_tell
+            app,
+            options.file,
+            options.map,
+            options.model,
+            options.out,
+            mode=options.mode,
+            confirm=lambda quote: _agreed(options, quote.cost, _asking(quote)) is not None,
+            tell=_tell,
         )
     scope = {"dataset_id": options.dataset, "split": options.split, "mode": options.mode}
     quote = workflows.quote_predictions(app, options.model, **scope)
-    accepted = _agreed(options, quote.cost, f"Asking about {quote.missing} articles")
+    if quote.problem:
+        raise Refused(quote.problem, quote.remedy)
+    accepted = _agreed(options, quote.cost, _asking(quote))
     run_id = workflows.start_predictions(app, options.model, **scope, accept_micro_usd=accepted)
     if not options.no_wait:
-        workflows.drive_predictions(app, run_id, tell=_tell)
-    return workflows.predictions_report(app, run_id)
+        workflows.wait_for_predictions(app, run_id, _tell)
+    with reading(app.engine) as session:
+        return predictions.as_row(predictions.run_card(session, run_id))
+
+
+def _asking(quote: workflows.PredictionQuote) -> str:
+    return f"Asking about {quote.missing} articles"
 
 
 def demo(app: App, options: argparse.Namespace) -> dict[str, Any]:

@@ -486,23 +486,32 @@ class ModelRef:
 
 
 class Provider(Protocol):
-    """A source of models. `trainer` and `batcher` are None where it has no such service.
+    """A source of models. `trainer` and `batcher` are None where it has no such service."""
 
-    Parameters
-    ----------
-    name : str
-        As in tables and commands.
-    priced : bool
-        Whether answers and trainings cost money, so that a price is needed before anything is sent.
-    simulated : bool
-        Whether everything it produces must be marked SIMULATED.
-    """
+    @property
+    def name(self) -> str:
+        """As in tables and commands."""
+        ...
 
-    name: str
-    priced: bool
-    simulated: bool
-    trainer: Trainer | None
-    batcher: Batcher | None
+    @property
+    def priced(self) -> bool:
+        """Whether answers and trainings cost money, so that a price is needed before anything is sent."""
+        ...
+
+    @property
+    def simulated(self) -> bool:
+        """Whether everything it produces must be marked SIMULATED; may ask a server on this machine once."""
+        ...
+
+    @property
+    def trainer(self) -> Trainer | None:
+        """Its training service."""
+        ...
+
+    @property
+    def batcher(self) -> Batcher | None:
+        """Its batch service."""
+        ...
 
     def load(self, model: ModelRef) -> "Predictor | Asker":
         """Return what answers for a model version, from memory where it was loaded before."""

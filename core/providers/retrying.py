@@ -45,6 +45,9 @@ class Patience:
     longest_wait_s: float = 20.0
 
 
+PATIENCE = Patience()
+
+
 @dataclass(frozen=True)
 class TurnedAway:
     """An attempt that the vendor did not carry out: sending it again is free.
@@ -58,7 +61,7 @@ class TurnedAway:
 def patiently(
     call: Callable[[], T],
     turned_away: Callable[[BaseException], TurnedAway | None],
-    patience: Patience = Patience(),
+    patience: Patience = PATIENCE,
 ) -> T:
     """Return what `call` returns, calling again while `turned_away` says that nothing was carried out.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -138,6 +138,17 @@ def daily_recurring(session: Session, *, simulated: bool, now: datetime) -> list
     return [spent.get(day, 0) for day in days]
 
 
+def days_of_month(now: datetime) -> list[date]:
+    """Return the days of this month in Seoul, up to today."""
+    today = now.astimezone(ledger.SEOUL).date()
+    return [today.replace(day=day) for day in range(1, today.day + 1)]
+
+
+def spend_this_month(session: Session, by: Sequence[By], *, simulated: bool, now: datetime) -> list[Spend]:
+    """Return what was billed this month in Seoul, summed by one or more things and ordered by them."""
+    return spend(session, by, simulated=simulated, since=ledger.month_start(now))
+
+
 def spend(
     session: Session, by: Sequence[By], *, simulated: bool, since: datetime | None = None
 ) -> list[Spend]:
@@ -234,3 +245,17 @@ def _training_spend(session: Session) -> dict[int | None, int]:
         .group_by(col(TrainingJob.id))
     )
     return {job_id: int(micro_usd) for job_id, micro_usd in session.execute(query)}
+
+
+def mean_training(session: Session, *, simulated: bool) -> int | None:
+    """Return what a training cost on average, in micro-dollars; None where none was billed."""
+    total, n = session.execute(
+        select_columns(
+            func.sum(col(CostEntry.micro_usd)), func.count(func.distinct(col(CostEntry.reference)))
+        ).where(
+            col(CostEntry.kind) == CostKind.ACTUAL,
+            col(CostEntry.purpose) == CostPurpose.TRAINING,
+            col(CostEntry.simulated) == simulated,
+        )
+    ).one()
+    return round(total / n) if n else None

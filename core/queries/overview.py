@@ -7,7 +7,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, or_
 from sqlmodel import Session, col, desc, select
 
+from core.domain.policy import Policy
 from core.domain.types import (
+    AlertState,
     JobStatus,
     ModelKind,
     Origin,
@@ -19,6 +21,7 @@ from core.domain.types import (
     VoidReason,
 )
 from core.models import (
+    Alert,
     Article,
     Champion,
     Comparison,
@@ -30,8 +33,10 @@ from core.models import (
     ModelVersion,
     Outcome,
     Prediction,
+    PredictionRun,
     TrainingJob,
 )
+from core.queries.costs import standing
 from core.queries.models import untouched
 
 #: Arrivals are counted over four weeks, so that a week's rhythm evens out ...
@@ -40,6 +45,8 @@ ARRIVAL_WINDOW = timedelta(days=28)
 ARRIVALS_NEEDED = 10
 #: Failures older than this no longer ask for attention.
 RECENT = timedelta(days=7)
+#: Alerts that ask about a start whose answer was lost; such a job is named by its alert while that is open.
+FATE_RULES = ("LAUNCH_UNKNOWN", "BATCH_UNKNOWN")
 #: A close is normally known within a day; later than that, market data is missing.
 OVERDUE = timedelta(days=1)
 
@@ -152,9 +159,11 @@ def arrivals(session: Session, target: str, *, now: datetime) -> Arrivals:
     return Arrivals(n, n / weeks if n >= ARRIVALS_NEEDED else None)
 
 
-def worries(session: Session, *, now: datetime) -> list[Worry]:
-    """Return what needs a person, most urgent first."""
+def worries(session: Session, policy: Policy, *, now: datetime) -> list[Worry]:
+    """Return what needs a person, most urgent first. Open alerts are told apart: see `open_alerts`."""
     found = [
+        Worry("UNKNOWN_JOBS", _unknown_fates(session)),
+        _budget(session, policy, now),
         _counted(session, "FAILED_JOBS", _failed_jobs(now), TrainingJob.error),
         _counted(session, "FAILED_RUNS", _failed_runs(now), JobRun.message),
         Worry("REJECTED_FILES", *_rejected_files(session)),
@@ -164,6 +173,41 @@ def worries(session: Session, *, now: datetime) -> list[Worry]:
         _counted(session, "NOT_EVALUATED", _not_evaluated(), ModelVersion.name),
     ]
     return [worry for worry in found if worry.n]
+
+
+def open_alerts(session: Session, limit: int = 20) -> list[Alert]:
+    """Return the alerts that nobody has taken note of, newest first."""
+    query = select(Alert).where(Alert.state == AlertState.OPEN)
+    return list(session.exec(query.order_by(desc(Alert.at), desc(Alert.id)).limit(limit)))
+
+
+def champion_models(session: Session) -> list[ModelVersion]:
+    """Return the model versions that answer for a target now."""
+    query = select(ModelVersion).join(Champion, col(Champion.model_id) == col(ModelVersion.id)).distinct()
+    return list(session.exec(query))
+
+
+def _unknown_fates(session: Session) -> int:
+    """Count the jobs and runs that wait for a person's decision and whose alert is not open any more."""
+    of_job = select(func.count()).select_from(TrainingJob).where(TrainingJob.status == JobStatus.UNKNOWN)
+    of_run = select(func.count()).select_from(PredictionRun).where(PredictionRun.status == JobStatus.UNKNOWN)
+    told = (
+        select(func.count())
+        .select_from(Alert)
+        .where(Alert.state == AlertState.OPEN, col(Alert.rule).in_(FATE_RULES))
+    )
+    waiting, named = session.exec(of_job).one() + session.exec(of_run).one(), session.exec(told).one()
+    return max(0, waiting - named)
+
+
+def _budget(session: Session, policy: Policy, now: datetime) -> Worry:
+    """Return whether the month's budget of real money is used up, or has reached its warning line."""
+    state = standing(session, policy, simulated=False, now=now)
+    committed = state.spent + state.reserved
+    share = f"{100 * committed / state.cap:.0f} %" if state.cap else ""
+    if state.stopped:
+        return Worry("BUDGET_STOPPED", 1, share)
+    return Worry("BUDGET_WARNS", int(state.warns), share)
 
 
 def _counted(session: Session, code: str, query: Select[Any], detail: Any = None) -> Worry:

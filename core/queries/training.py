@@ -11,10 +11,7 @@ import pandas as pd
 from sqlalchemy import func
 from sqlmodel import Session, col, desc, select
 
-from core import ledger
-from core.domain.budget import Standing
-from core.domain.policy import Policy
-from core.domain.types import ACTIVE_JOB_STATUSES, CostKind, JobStatus, Split
+from core.domain.types import ACTIVE_JOB_STATUSES, CostKind, Split
 from core.models import (
     Article,
     CostEntry,
@@ -187,11 +184,6 @@ def _spent(of: Mapping[str, int]) -> Spent:
     return Spent(of.get(CostKind.ESTIMATE), reserved, held, of.get(CostKind.ACTUAL))
 
 
-def budget(session: Session, policy: Policy, *, simulated: bool, now: datetime) -> Standing:
-    """Return the month's budget as it stands; play money has one of its own."""
-    return ledger.standing(session, policy, simulated=simulated, now=now)
-
-
 def losses(events: Iterable[TrainingEvent]) -> list[LossPoint]:
     """Return the losses that a job's events carry, by step; the loss over the whole validation part wins."""
     points = {}
@@ -240,12 +232,6 @@ def _sweep_run(session: Session, job: TrainingJob, money: Spent) -> SweepRun:
     )
     score = session.exec(query.order_by(desc(EvaluationRun.id)).limit(1)).first() if model_id else None
     return SweepRun(job, model_id, score, losses(_events(session, job)), money)
-
-
-def unknown_jobs(session: Session) -> int:
-    """Return how many jobs wait for a person to say what became of them."""
-    query = select(func.count()).select_from(TrainingJob).where(TrainingJob.status == JobStatus.UNKNOWN)
-    return session.exec(query).one()
 
 
 def job_seconds(job: TrainingJob, now: datetime) -> float | None:

@@ -1,7 +1,7 @@
 """Scoring model versions on the splits of dataset versions, and comparing two of them.
 
-A model is scored on its *stored* predictions; what is missing is predicted first, where the model can
-answer. So imported few-shot predictions and a local model go the same way.
+A model is scored on its *stored* predictions; what is missing is predicted first, where a local model
+answers. So imported few-shot predictions, paid models and local ones go the same way.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,8 @@ from core.db import let_go
 from core.domain.compare import compare, withhold_leaked
 from core.domain.metrics import evaluate
 from core.domain.policy import Policy
-from core.domain.types import Split, Target
+from core.domain.prompting import Prompt
+from core.domain.types import ModelKind, Split, Target
 from core.errors import NotFound, Refused
 from core.models import (
     Comparison,
@@ -199,16 +200,19 @@ def _scored(session: Session, model_id: int, dataset_id: int, split: Split) -> S
 
 
 def _contaminated(session: Session, model_id: int, dataset_id: int, split: Split) -> int:
+    """Count the items of a part that a model was trained on; of a few-shot one, those that its prompt shows."""
     model = session.get_one(ModelVersion, model_id)
-    if model.dataset_id is None:
-        return 0
-    trained_on = select(DatasetItem.article_id).where(
+    seen: Any = select(DatasetItem.article_id).where(
         DatasetItem.dataset_id == model.dataset_id, DatasetItem.split == Split.TRAIN
     )
+    if model.kind == ModelKind.FEW_SHOT:
+        seen = [
+            shot.article_id for shot in Prompt.from_json(model.prompt).shots if shot.article_id is not None
+        ]
     query = select(func.count()).where(
         DatasetItem.dataset_id == dataset_id,
         DatasetItem.split == split,
-        col(DatasetItem.article_id).in_(trained_on),
+        col(DatasetItem.article_id).in_(seen),
     )
     return session.exec(query).one()
 

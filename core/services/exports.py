@@ -4,17 +4,27 @@ import csv
 import io
 import json
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from sqlmodel import Session, col, desc, select
 
+from core.domain.gemini_format import ADVISED_ROWS, VALIDATION_LIMIT, json_line, tuning_example
 from core.domain.policy import Policy
-from core.domain.training_format import chat_example, guard_formula, outcome_sentence, teach, template
+from core.domain.training_format import (
+    Answer,
+    chat_example,
+    guard_formula,
+    outcome_sentence,
+    teach,
+    template,
+)
 from core.domain.types import ModelKind, Origin, Sentiment, Split, Target
 from core.errors import NotFound, Refused
 from core.files import write_files
@@ -41,6 +51,8 @@ CSV_COLUMNS = [
 EXPORT_WARNINGS = {
     "BELOW_GOAL": "{n} samples are below the {goal} that the plan asks for.",
     "BELOW_VENDOR_MINIMUM": "{n} training samples are below the {minimum} that OpenAI accepts.",
+    "BELOW_VENDOR_ADVICE": "{n} training samples are below the {advised} that Google advises for tuning on Vertex.",
+    "ABOVE_VALIDATION_LIMIT": "{n} validation samples are more than the {limit} that Vertex takes.",
     "WEIGHTS_NOT_IN_FILE": "Chat messages carry no class weights: this file trains unweighted.",
     "DEMO_DATA": "{n} samples are DEMO texts written by a generator; nothing measured on them is a finding.",
 }
@@ -67,8 +79,9 @@ def export_dataset(
 
     Parameters
     ----------
-    fmt : {"openai", "csv"}
-        Chat messages as JSON Lines, which TRL reads too, or a table for a spreadsheet.
+    fmt : {"openai", "gemini", "csv"}
+        Chat messages as JSON Lines, which TRL reads too; the same texts in the shape that tuning on Vertex
+        takes; or a table for a spreadsheet.
     now : datetime
         Aware UTC, written to the manifest.
 
@@ -98,7 +111,11 @@ def export_zip(session: Session, policy: Policy, dataset_id: int, *, fmt: str, n
 def _render(
     session: Session, policy: Policy, dataset_id: int, *, fmt: str, now: datetime
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
-    formats: dict[str, tuple[str, Callable[..., bytes]]] = {"openai": ("jsonl", _jsonl), "csv": ("csv", _csv)}
+    formats: dict[str, tuple[str, Callable[..., bytes]]] = {
+        "openai": ("jsonl", partial(_jsonl, chat_example)),
+        "gemini": ("jsonl", partial(_jsonl, tuning_example)),
+        "csv": ("csv", _csv),
+    }
     if fmt not in formats:
         raise Refused(f"There is no export format '{fmt}'", f"Choose one of: {', '.join(formats)}")
     version = session.get(DatasetVersion, dataset_id)
@@ -149,31 +166,33 @@ def _rows(session: Session, dataset_id: int) -> list[_Row]:
     return [_Row(item, article, outcome, said.get(item.article_id)) for item, article, outcome in found]
 
 
-def _jsonl(rows: Sequence[_Row], version: DatasetVersion, policy: Policy) -> bytes:
-    return "".join(f"{_line(_example(row, version, policy))}\n" for row in rows).encode()
+def _jsonl(
+    example: Callable[[str, str, str | None, Answer], dict[str, Any]],
+    rows: Sequence[_Row],
+    version: DatasetVersion,
+    policy: Policy,
+) -> bytes:
+    lines = (
+        json_line(
+            example(policy.system_prompt, row.article.title, row.article.body, _answer(row, version, policy))
+        )
+        for row in rows
+    )
+    return "".join(f"{line}\n" for line in lines).encode()
 
 
-def _line(value: dict[str, Any]) -> str:
-    """Return JSON that every reader takes for one line: some break lines at more than a line feed."""
-    text = json.dumps(value, ensure_ascii=False)
-    for breaker in "\x85\u2028\u2029":
-        text = text.replace(breaker, f"\\u{ord(breaker):04x}")
-    return text
-
-
-def _example(row: _Row, version: DatasetVersion, policy: Policy) -> dict[str, Any]:
+def _answer(row: _Row, version: DatasetVersion, policy: Policy) -> Answer:
     said, outcome = row.prediction, row.outcome
     reason = None
     if version.target == Target.DIRECTION and outcome is not None and outcome.return_pct is not None:
         reason = outcome_sentence(row.article.family, outcome.return_pct, partial=outcome.partial)
-    answer = teach(
+    return teach(
         Sentiment(row.item.label),
         row.article.title,
         policy,
         said=(said.sentiment, said.confidence, said.keywords, said.rationale) if said else None,
         outcome_reason=reason,
     )
-    return chat_example(policy.system_prompt, row.article.title, row.article.body, answer)
 
 
 def _csv(rows: Sequence[_Row], _version: DatasetVersion, _policy: Policy) -> bytes:
@@ -221,15 +240,19 @@ def _manifest(version: DatasetVersion, policy: Policy, fmt: str, now: datetime) 
 
 
 def _export_warnings(rows: Sequence[_Row], policy: Policy, fmt: str) -> list[dict[str, Any]]:
-    trained = sum(row.item.split == Split.TRAIN for row in rows)
+    parts = Counter(row.item.split for row in rows)
+    trained, validated = parts[Split.TRAIN], parts[Split.VALIDATION]
     demo = sum(row.article.origin == Origin.DEMO for row in rows)
-    openai = fmt == "openai"
     found: list[dict[str, Any]] = []
     if len(rows) < policy.goal:
         found.append({"code": "BELOW_GOAL", "n": len(rows), "goal": policy.goal})
-    if openai and trained < VENDOR_MINIMUM:
+    if fmt == "openai" and trained < VENDOR_MINIMUM:
         found.append({"code": "BELOW_VENDOR_MINIMUM", "n": trained, "minimum": VENDOR_MINIMUM})
-    if openai and any(row.item.weight != 1.0 for row in rows):
+    if fmt == "gemini" and trained < ADVISED_ROWS:
+        found.append({"code": "BELOW_VENDOR_ADVICE", "n": trained, "advised": ADVISED_ROWS})
+    if fmt == "gemini" and validated > VALIDATION_LIMIT:
+        found.append({"code": "ABOVE_VALIDATION_LIMIT", "n": validated, "limit": VALIDATION_LIMIT})
+    if fmt != "csv" and any(row.item.weight != 1.0 for row in rows):
         found.append({"code": "WEIGHTS_NOT_IN_FILE"})
     if demo:
         found.append({"code": "DEMO_DATA", "n": demo})

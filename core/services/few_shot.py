@@ -26,6 +26,7 @@ def create_few_shot(
     base_model: str,
     dataset_id: int | None,
     simulated: bool,
+    actor: str,
     now: datetime,
 ) -> ModelVersion:
     """Store a few-shot model version and return it; the same request again returns the one there is.
@@ -58,6 +59,7 @@ def create_few_shot(
         target=dataset.target if dataset else None,
         dataset_id=dataset_id,
         prompt=prompt.as_json(),
+        params={"created_by": actor},
         simulated=simulated or _shows_demo(session, prompt),
         created_at=now,
     )

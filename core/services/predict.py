@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from time import perf_counter
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
-from core.db import insert_new, let_go
+from core.db import CHUNK, insert_new, let_go
+from core.domain.records import ArticleRecord
 from core.domain.text import clean_article, content_hash
 from core.domain.types import Family, Flag, Origin, Reason, Split, Target
 from core.errors import InputRejected, Place, Refused
 from core.models import Article, Champion, DatasetItem, ModelVersion, Prediction
-from core.providers.base import Forecast, NewsText, Predictor
+from core.providers.base import Forecast, NewsText, Predictor, Reply, Usage
 
 MAX_TITLE_CHARS = 1_000
 MAX_BODY_CHARS = 20_000
@@ -95,50 +96,78 @@ def answering_model(session: Session, target: Target | None) -> tuple[ModelVersi
 def store_answer(
     session: Session,
     question: Question,
-    forecast: Forecast,
+    reply: Reply,
     *,
     model_id: int,
     request_id: str,
-    latency_ms: float,
     now: datetime,
 ) -> int:
     """Keep a question as an article (found again by its content) with the answer; return the article's id."""
-    title, body, flags, placeholder = clean_article(question.title, question.body)
-    digest = content_hash(title, body)
-    same_text = select(Article.id).where(Article.content_hash == digest).order_by(col(Article.id)).limit(1)
-    if session.exec(same_text).first() is None:
-        row = {
-            "key": f"{Origin.API}|{digest}",
-            "family": question.family,
-            "origin": Origin.API,
-            "title": title,
-            "body": body,
-            "publisher": question.publisher,
-            # the contract has no publication time: the moment of asking is the best that is known
-            "scraped_at": now,
-            "effective_at": now,
-            "placeholder": placeholder,
-            "flags": [*flags, Flag.UNRELIABLE_TIME],
-            "content_hash": digest,
-            "reason": Reason.NO_LABEL,
+    [article_id] = keep_articles(session, [_asked_article(question, now)], now=now)
+    forecast, usage = reply.forecast, reply.usage or Usage()
+    if forecast is not None:
+        answer = {
+            "article_id": article_id,
+            "model_id": model_id,
+            "request_id": request_id,
+            "sentiment": forecast.sentiment,
+            "confidence": forecast.confidence,
+            "keywords": list(forecast.keywords),
+            "rationale": forecast.rationale,
+            "latency_ms": reply.latency_ms,
+            "prompt_tokens": usage.prompt_tokens,
+            "completion_tokens": usage.completion_tokens,
+            "answered_by": reply.answered_by,
             "created_at": now,
         }
-        insert_new(session, Article, [row])
-    article_id = session.exec(same_text).one()
-    answer = {
-        "article_id": article_id,
-        "model_id": model_id,
-        "request_id": request_id,
-        "sentiment": forecast.sentiment,
-        "confidence": forecast.confidence,
-        "keywords": list(forecast.keywords),
-        "rationale": forecast.rationale,
-        "latency_ms": latency_ms,
-        "created_at": now,
-    }
-    insert_new(session, Prediction, [answer])
+        insert_new(session, Prediction, [answer])
     session.commit()
-    return int(article_id or 0)
+    return article_id
+
+
+def _asked_article(question: Question, now: datetime) -> ArticleRecord:
+    title, body, flags, placeholder = clean_article(question.title, question.body)
+    digest = content_hash(title, body)
+    return ArticleRecord(
+        key=f"{Origin.API}|{digest}",
+        family=question.family,
+        origin=Origin.API,
+        title=title,
+        body=body,
+        content_hash=digest,
+        publisher=question.publisher,
+        # the contract has no publication time: the moment of asking is the best that is known
+        scraped_at=now,
+        effective_at=now,
+        placeholder=placeholder,
+        flags=(*flags, Flag.UNRELIABLE_TIME),
+    )
+
+
+def keep_articles(session: Session, records: Sequence[ArticleRecord], *, now: datetime) -> list[int]:
+    """Keep texts to be judged as articles, found again by their content, and return their ids in order.
+
+    One that is not dated stays so: no close of the market is taken for its outcome. The caller commits.
+    """
+    known = _by_content(session, [record.content_hash for record in records])
+    unseen = {each.content_hash: each for each in records if each.content_hash not in known}
+    if unseen:
+        own = {"reason": Reason.NO_LABEL, "created_at": now}
+        rows = [vars(record) | own | {"flags": list(record.flags)} for record in unseen.values()]
+        insert_new(session, Article, rows)
+        known |= _by_content(session, list(unseen))
+    return [known[record.content_hash] for record in records]
+
+
+def _by_content(session: Session, hashes: Sequence[str]) -> dict[str, int]:
+    """Return the first article of each text that is stored."""
+    found: dict[str, int] = {}
+    for start in range(0, len(hashes), CHUNK):
+        some = col(Article.content_hash).in_(hashes[start : start + CHUNK])
+        query = select(Article.content_hash, func.min(Article.id)).where(some)
+        grouped = session.exec(query.group_by(col(Article.content_hash)))
+        found.update((digest, int(article_id or 0)) for digest, article_id in grouped)
+    return found
 
 
 def predict_missing(

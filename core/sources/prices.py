@@ -27,7 +27,7 @@ _FIELDS = (
     "certain",
 )
 #: our providers by the library's names
-_LIBRARY_NAMES = {"openai": "openai", "azure": "azure", "gemini": "google", "vertex": "google"}
+_LIBRARY_NAMES = {"openai": "openai", "gemini": "google", "vertex": "google"}
 #: the library's fields, and whether it is a price within a batch
 _LIBRARY_FIELDS = {
     PriceKind.INPUT: ("input_mtok", False),
@@ -48,8 +48,9 @@ def read_prices(path: Path) -> tuple[Price, ...]:
         If the file is no price list; the message names the row (as an editor counts) and the field.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-        tree, content = yaml.compose(text, Loader=yaml.SafeLoader), yaml.safe_load(text)
+        loader = yaml.SafeLoader(path.read_text(encoding="utf-8"))
+        tree = loader.get_single_node()
+        content = loader.construct_document(tree) if tree else None
     except (OSError, UnicodeDecodeError) as error:
         raise InputRejected(path.name, f"it cannot be read: {error}", "Restore the file") from error
     except (yaml.YAMLError, ValueError) as error:  # an impossible date is a ValueError
@@ -176,7 +177,7 @@ def cross_check(prices: Iterable[Price], on: date) -> tuple[CrossCheck, ...]:
     """Compare prices with the library genai-prices, from the data within it: nothing is fetched.
 
     Each price is compared on the day `on`, or on its first day where it starts later; prices that have
-    ended, and models and kinds that the library does not know (training, hosting, Nebius, most tuned
+    ended, and models and kinds that the library does not know (training, hosting, Azure, most tuned
     models), are left out. The library knows prices of tiers; the lowest tier is compared, which is that of
     prompts of a news article.
     """

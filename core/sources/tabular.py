@@ -1,6 +1,6 @@
-"""Labelled tables: CSV or JSONL rows with a title and a human label to records."""
+"""Tables of news: CSV or JSONL rows, with a human label or only with a text, to records."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,6 +25,8 @@ OPTIONAL = (
     "reviewer",
 )
 FIELDS = REQUIRED + OPTIONAL
+#: What is read of a table whose rows are only to be judged; the title is required.
+TEXT_FIELDS = ("title", "body", "published_at", "url", "source", "family")
 #: Column names that are taken for a field where nobody says otherwise, in lower case.
 _USUAL_NAMES: dict[str, tuple[str, ...]] = {
     "title": ("title", "headline", "제목", "sentence", "text"),
@@ -55,7 +57,14 @@ _NO_TIME = (
 )
 
 
-def parse_mapping(written: str) -> dict[str, str]:
+def parse_text_mapping(written: str) -> dict[str, str]:
+    """Return field -> column from ``title=COL,body=COL,...`` for a table without labels."""
+    return parse_mapping(written, required=("title",), optional=TEXT_FIELDS[1:])
+
+
+def parse_mapping(
+    written: str, *, required: Sequence[str] = REQUIRED, optional: Sequence[str] = OPTIONAL
+) -> dict[str, str]:
     """Return field -> column from ``title=COL,label=COL,...`` as the command line takes it.
 
     Raises
@@ -64,18 +73,19 @@ def parse_mapping(written: str) -> dict[str, str]:
         If a part is no assignment, names an unknown field, or a required field is missing.
     """
     place = Place("--map")
-    remedy = f"Write title=COLUMN,label=COLUMN and, where wanted, {', '.join(OPTIONAL)}"
+    needed = ",".join(f"{name}=COLUMN" for name in required)
+    remedy = f"Write {needed} and, where wanted, {', '.join(optional)}"
     mapping: dict[str, str] = {}
     for part in filter(None, (part.strip() for part in written.split(","))):
         name, sign, column = (piece.strip() for piece in part.partition("="))
         if not sign or not column:
             raise InputRejected(place, f"{shorten(part)} is not FIELD=COLUMN", remedy)
-        if name not in FIELDS:
+        if name not in (*required, *optional):
             raise InputRejected(place, f"there is no field {shorten(name)}", remedy)
         if name in mapping:
             raise InputRejected(place, f"the field '{name}' is given twice", remedy)
         mapping[name] = column
-    for name in REQUIRED:
+    for name in required:
         if name not in mapping:
             raise InputRejected(place, f"the field '{name}' is missing", remedy)
     return mapping
@@ -160,10 +170,42 @@ def read_labelled(
     return records, report
 
 
-def _check_mapping(table: Table, mapping: Mapping[str, str]) -> None:
+def read_texts(
+    name: str, data: bytes, mapping: Mapping[str, str] | None = None
+) -> list[tuple[int, ArticleRecord]]:
+    """Read a table whose rows are to be judged, all or nothing; other columns are passed over.
+
+    Parameters
+    ----------
+    name, data, mapping
+        As for `read_labelled`, with `TEXT_FIELDS`. A row without a time is undated.
+
+    Returns
+    -------
+    list of (int, ArticleRecord)
+        The line of each row and its article, in file order.
+
+    Raises
+    ------
+    InputRejected
+        Naming file, row and column of the first problem and listing up to 20.
+    """
+    table = read_table(name, data)
+    guessed = guess_mapping(table.columns)
+    chosen = dict(mapping or {field: guessed[field] for field in TEXT_FIELDS if field in guessed})
+    _check_mapping(table, chosen, required=("title",))
+    problems = Problems()
+    reader = _Reader(table, chosen, problems, Origin.API)
+    articles = [(row.line, problems.attempt(reader.article, row)) for row in table.rows]
+    problems.raise_any()
+    return [(line, article) for line, article in articles if article is not None]
+
+
+def _check_mapping(table: Table, mapping: Mapping[str, str], required: Sequence[str] = REQUIRED) -> None:
     listed = ", ".join(table.columns[:20])
-    remedy = f"Map it with title=COLUMN,label=COLUMN; the columns are: {listed}"
-    for name in REQUIRED:
+    needed = ",".join(f"{name}=COLUMN" for name in required)
+    remedy = f"Map it with {needed}; the columns are: {listed}"
+    for name in required:
         if name not in mapping:
             raise InputRejected(Place(table.name, 1), f"no column is known to hold the {name}", remedy)
     for name, column in mapping.items():
@@ -180,8 +222,14 @@ def _check_mapping(table: Table, mapping: Mapping[str, str]) -> None:
 class _Reader:
     """Reads the rows of one table and counts what it had to assume."""
 
-    def __init__(self, table: Table, mapping: Mapping[str, str], problems: Problems) -> None:
-        self.table, self.mapping, self.problems = table, mapping, problems
+    def __init__(
+        self,
+        table: Table,
+        mapping: Mapping[str, str],
+        problems: Problems,
+        origin: Origin = Origin.LABELLED,
+    ) -> None:
+        self.table, self.mapping, self.problems, self.origin = table, mapping, problems, origin
         self.without_zone = self.without_time = self.without_prediction = 0
 
     def cell(self, row: Row, name: str) -> tuple[Any, Place]:
@@ -193,7 +241,7 @@ class _Reader:
         """Return the record of one row, or None after noting its problems."""
         before = self.problems.total
         label = self.problems.attempt(cells.sentiment, *self.cell(row, "label"))
-        article = self.problems.attempt(self._article, row)
+        article = self.problems.attempt(self.article, row)
         prediction = self.problems.attempt(self._prediction, row)
         reviewer = self.problems.attempt(self._name, row, "reviewer")
         if self.problems.total > before or label is None or article is None:
@@ -206,7 +254,8 @@ class _Reader:
         value, place = self.cell(row, name)
         return cells.text(value, place, limit=cells.MAX_NAME)
 
-    def _article(self, row: Row) -> ArticleRecord:
+    def article(self, row: Row) -> ArticleRecord:
+        """Return the article of one row."""
         (title, title_place), (body, body_place) = self.cell(row, "title"), self.cell(row, "body")
         title, body, flags, placeholder = cells.news(title, body, (title_place, body_place))
         written, place = self.cell(row, "published_at")
@@ -220,9 +269,9 @@ class _Reader:
             self.without_zone += 1
         text_hash = content_hash(title, body)
         return ArticleRecord(
-            key=f"{Origin.LABELLED}|{text_hash}",
+            key=f"{self.origin}|{text_hash}",
             family=self._family(row),
-            origin=Origin.LABELLED,
+            origin=self.origin,
             title=title,
             body=body,
             content_hash=text_hash,

@@ -16,6 +16,7 @@ from core.errors import NotFound, Refused
 from core.models import ImportRun, JobRun
 from core.services import outcomes, registry, training
 from core.workflows.data import refresh
+from core.workflows.predictions import follow_predictions
 from core.workflows.sweeps import score_sweeps
 from core.workflows.training import poll_training
 
@@ -93,6 +94,7 @@ JOBS = (
     Job("imports broken off", close_broken_runs, every_s=60),
     Job("outcomes due", settle_outcomes, every_s=600),
     Job("training poll", follow_training, every_s=3),
+    Job("predictions", follow_predictions, every_s=5),
 )
 
 

@@ -2,8 +2,7 @@
 
 import csv
 import json
-from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from dataclasses import asdict
 from decimal import Decimal
 from io import StringIO
 from typing import Any
@@ -14,15 +13,15 @@ from core import ledger
 from core.bootstrap import App
 from core.db import reading, writing
 from core.domain.budget import REFERENCE_LINES, Standing
-from core.domain.pricing import MICRO, Price, PriceBook
+from core.domain.pricing import MICRO
 from core.domain.training_format import guard_formula
-from core.domain.types import CostPurpose, PriceKind
+from core.domain.types import CostPurpose
 from core.errors import InputRejected, Place
 from core.models import CostEntry
 from core.queries import costs as money
-from core.queries.costs import ALL, By, LedgerFilter, ModelUse
+from core.queries.costs import ALL, By, LedgerFilter, Spend
 from core.services import costs
-from core.sources.prices import cross_check
+from core.workflows.prices import article_costs
 
 #: Byte order mark: without it spreadsheets read UTF-8 as something else.
 BOM = "\ufeff"
@@ -39,46 +38,6 @@ LEDGER_COLUMNS = (
     "actor",
     "detail",
 )
-
-
-@dataclass(frozen=True)
-class PriceRow:
-    """A price of the table.
-
-    Parameters
-    ----------
-    price : Price
-        The price itself.
-    counts : bool
-        Whether it is the one used today: neither over, nor to come, nor corrected by a person.
-    theirs : Decimal or None
-        The same price in the library genai-prices; None where the library does not know it.
-    """
-
-    price: Price
-    counts: bool
-    theirs: Decimal | None
-
-    @property
-    def differs(self) -> bool:
-        """Whether the library says another amount."""
-        return self.theirs is not None and self.theirs != self.price.usd
-
-
-@dataclass(frozen=True)
-class ArticleCost:
-    """What an article costs with a model version at today's prices.
-
-    Parameters
-    ----------
-    use : ModelUse
-        The version, and the tokens of a mean answer.
-    micro_usd : float or None
-        Micro-dollars an article, fractions included; None where a price is missing.
-    """
-
-    use: ModelUse
-    micro_usd: float | None
 
 
 def budget_report(app: App) -> dict[str, Any]:
@@ -99,17 +58,15 @@ def budget_report(app: App) -> dict[str, Any]:
 def costs_report(app: App) -> dict[str, Any]:
     """Return this month's standing and spend, what an article costs, and the plan's own figures."""
     with reading(app.engine) as session:
-        since = ledger.month_start(app.now())
         spent = {
             name: {
-                str(by): _sums(session, by, simulated=simulated, since=since)
+                str(by): _sums(money.spend_this_month(session, [by], simulated=simulated, now=app.now()))
                 for by in (By.PROVIDER, By.MODEL, By.PURPOSE, By.DAY)
             }
-            | {str(By.MONTH): _sums(session, By.MONTH, simulated=simulated, since=None)}
+            | {str(By.MONTH): _sums(money.spend(session, [By.MONTH], simulated=simulated))}
             for name, simulated in (("real", False), ("simulated", True))
         }
         report = _month(app, session) | {"spend_usd": spent}
-        per_article = _article_costs(session, _book(app, session), _today(app))
     return report | {
         "article_cost": [
             {
@@ -120,7 +77,7 @@ def costs_report(app: App) -> dict[str, Any]:
                 "n": each.use.n,
                 "usd_per_1000": None if each.micro_usd is None else round(each.micro_usd / 1_000, 6),
             }
-            for each in per_article
+            for each in article_costs(app)
         ],
         "plan": [asdict(line) for line in REFERENCE_LINES],
     }
@@ -158,11 +115,8 @@ def _standing(state: Standing) -> dict[str, Any]:
     }
 
 
-def _sums(session: Session, by: By, *, simulated: bool, since: datetime | None) -> dict[str, float]:
-    return {
-        each.key[0]: _usd(each.micro_usd)
-        for each in money.spend(session, [by], simulated=simulated, since=since)
-    }
+def _sums(spent: list[Spend]) -> dict[str, float]:
+    return {each.key[0]: _usd(each.micro_usd) for each in spent}
 
 
 def set_budget(
@@ -182,32 +136,6 @@ def set_budget(
             session,
             micro_usd=round(amount * MICRO),
             warn_share=warn_share,
-            actor=actor or app.settings.actor,
-            now=app.now(),
-        )
-
-
-def edit_price(
-    app: App,
-    *,
-    provider: str,
-    model: str,
-    kind: str,
-    usd: str,
-    source: str,
-    valid_until: date | None = None,
-    actor: str | None = None,
-) -> None:
-    """Enter a price, which counts before the shipped one from now on."""
-    with writing(app.engine) as session:
-        costs.edit_price(
-            session,
-            provider=provider,
-            model=model,
-            kind=kind,
-            usd=usd,
-            valid_until=valid_until,
-            source=source,
             actor=actor or app.settings.actor,
             now=app.now(),
         )
@@ -238,44 +166,6 @@ def record_hours(
         return row.micro_usd
 
 
-def hourly_price(app: App, purpose: CostPurpose, provider: str, model: str) -> Price | None:
-    """Return what an hour costs today by the price table, for a form to begin with."""
-    with reading(app.engine) as session:
-        book = _book(app, session)
-    return book.find(provider, model, costs.HOURLY[purpose], _today(app))
-
-
-def price_table(app: App) -> list[PriceRow]:
-    """Return every known price, entered ones first, each beside the library's."""
-    with reading(app.engine) as session:
-        book = _book(app, session)
-    today = _today(app)
-    theirs = {check.price: check.theirs for check in cross_check(book, today)}
-    return [
-        PriceRow(price, book.find(price.provider, price.model, price.kind, today) is price, theirs.get(price))
-        for price in book
-    ]
-
-
-def article_costs(app: App) -> list[ArticleCost]:
-    """Return what an article costs with each model version whose vendor counted tokens."""
-    with reading(app.engine) as session:
-        return _article_costs(session, _book(app, session), _today(app))
-
-
-def _article_costs(session: Session, book: PriceBook, today: date) -> list[ArticleCost]:
-    return [ArticleCost(use, _per_article(use, book, today)) for use in money.model_use(session)]
-
-
-def _per_article(use: ModelUse, book: PriceBook, on: date) -> float | None:
-    into, out = (
-        book.find(use.model.provider, use.priced_as, kind, on) for kind in (PriceKind.INPUT, PriceKind.OUTPUT)
-    )
-    if into is None or out is None:
-        return None
-    return use.prompt_tokens * float(into.usd) + use.completion_tokens * float(out.usd)
-
-
 def export_ledger(app: App, wanted: LedgerFilter = ALL) -> bytes:
     """Return the ledger as CSV for a spreadsheet: UTF-8 with a byte order mark, no live formulas."""
     with reading(app.engine) as session:
@@ -301,14 +191,6 @@ def _exported(row: CostEntry) -> list[str]:
         row.actor,
         json.dumps(row.detail, ensure_ascii=False),
     ]
-
-
-def _book(app: App, session: Session) -> PriceBook:
-    return costs.price_book(session, app.prices)
-
-
-def _today(app: App) -> date:
-    return app.now().astimezone(ledger.SEOUL).date()
 
 
 def _usd(micro_usd: int) -> float:

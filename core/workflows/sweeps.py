@@ -128,7 +128,7 @@ def score_sweeps(app: App) -> list[int]:
     free = [name for name, provider in app.providers.items() if not provider.priced]
     scored = (
         exists()
-        .where(col(EvaluationRun.model_id) == ModelVersion.id, EvaluationRun.split == Split.VALIDATION)
+        .where(col(EvaluationRun.model_id) == ModelVersion.id, col(EvaluationRun.split) == Split.VALIDATION)
         .correlate(ModelVersion)
     )
     query = (

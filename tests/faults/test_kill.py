@@ -15,19 +15,12 @@ from core.domain.types import JobStatus
 from core.models import Alert
 from core.providers.loopback.script import Script
 from core.providers.loopback.server import Loopback
-from tests.faults.vendor import KEY, Clock, application, creations, job, queue, settle
+from tests.paid import KEY, Clock, application, creations, job, paid_for, queue, settle
 
 pytestmark = pytest.mark.faults
 
 KILLS, RACES, DRIVERS = 50, 30, 4
 SLOW = Script(latency_s={"*": 0.02}, tuning_s=3_600)
-
-
-def paid_for(vendor):
-    client = openai.OpenAI(api_key=KEY, base_url=f"{vendor.url}/v1", max_retries=0)
-    with client:
-        jobs = list(client.fine_tuning.jobs.list(limit=50))
-    return [each.id for each in jobs if each.status not in ("cancelled", "failed")]
 
 
 def driver(folder, url):
@@ -90,7 +83,8 @@ def test_a_driver_that_wakes_up_after_its_lease_is_found_out_and_its_job_is_canc
         app.close()
         child = driver(folder, vendor.url)
         deadline = time.monotonic() + 10
-        while not vendor.count("POST", "/files") and time.monotonic() < deadline:
+        # it waits for the vendor's list now, just before it would send: no lock is held
+        while not vendor.count("GET", "/fine_tuning/jobs") and time.monotonic() < deadline:
             time.sleep(0.005)
         os.kill(child, signal.SIGSTOP)
         clock = Clock(datetime.now(UTC) + timedelta(minutes=4))

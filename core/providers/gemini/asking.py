@@ -1,15 +1,15 @@
 """A model at Google that answers for one model version."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from time import perf_counter
 
 from core.domain.answers import Problem, parse_answer
 from core.domain.prompting import ANSWER_SCHEMA, Prompt
 from core.domain.types import Failure
-from core.errors import ProviderFailed
+from core.errors import ProviderBlocked, ProviderFailed
 from core.providers.base import Forecast, NewsText, Reply
-from core.providers.gemini.client import Finish, Generated, GeminiClient, GeminiFailed, turned_away
+from core.providers.gemini.client import Finish, GeminiClient, GeminiFailed, Generated, turned_away
 from core.providers.retrying import Patience, patiently
 
 #: What a decoder leaves of bytes that were not in the encoding they claimed.
@@ -23,8 +23,8 @@ class GeminiAsker:
     ----------
     provider : str
         Name for errors.
-    client : GeminiClient
-        Speaks to Google.
+    connect : callable
+        Returns the client, or raises ProviderBlocked where something is missing; called when first asked.
     model, base : str
         Who is asked, and what it was made of.
     prompt : Prompt
@@ -36,14 +36,14 @@ class GeminiAsker:
     def __init__(
         self,
         provider: str,
-        client: GeminiClient,
+        connect: Callable[[], GeminiClient],
         prompt: Prompt,
         *,
         model: str,
         base: str,
         patience: Patience,
     ) -> None:
-        self._provider, self._client, self._prompt = provider, client, prompt
+        self._provider, self._connect, self._prompt = provider, connect, prompt
         self._model, self._base, self._patience = model, base, patience
 
     def messages(self, text: NewsText) -> list[dict[str, str]]:
@@ -53,11 +53,15 @@ class GeminiAsker:
     def ask(self, text: NewsText) -> Reply:
         """Ask about one article; what goes wrong is the reply's failure."""
         messages, began = self.messages(text), 0.0
+        try:
+            client = self._connect()
+        except ProviderBlocked as blocked:
+            return Reply(None, Failure.KEY_REFUSED, blocked.problem, billed=False)
 
         def attempt() -> Generated:
             nonlocal began
             began = perf_counter()
-            return self._client.generate(self._model, messages, ANSWER_SCHEMA, base=self._base)
+            return client.generate(self._model, messages, ANSWER_SCHEMA, base=self._base)
 
         try:
             said = patiently(attempt, turned_away, self._patience)

@@ -109,11 +109,21 @@ class GeminiFailed(Exception):
         A few words without keys.
     retry_after_s : float or None
         Seconds that the vendor asks to wait.
+    status : int or None
+        HTTP status, where there was a response.
     """
 
-    def __init__(self, failure: Failure, detail: str, retry_after_s: float | None = None) -> None:
-        self.failure, self.detail, self.retry_after_s = failure, detail, retry_after_s
+    def __init__(
+        self, failure: Failure, detail: str, retry_after_s: float | None = None, status: int | None = None
+    ) -> None:
+        self.failure, self.detail = failure, detail
+        self.retry_after_s, self.status = retry_after_s, status
         super().__init__(f"{failure}: {detail}")
+
+    @property
+    def perhaps_done(self) -> bool:
+        """Whether the vendor may have carried the request out all the same."""
+        return self.failure in PERHAPS_DONE
 
     @property
     def billed(self) -> bool | None:
@@ -174,7 +184,7 @@ def refused(status: int, headers: Mapping[str, str], body: Any, redact: Callable
     for delay in (_DURATION.fullmatch(str(one.get("retryDelay"))) for one in details):
         wait_s = float(delay[1]) if delay and wait_s is None else wait_s
     words = f"HTTP {status} {error.get('status') or ''} {error.get('message') or ''}"
-    return GeminiFailed(_meaning(status, error, details), clean(words, redact), wait_s)
+    return GeminiFailed(_meaning(status, error, details), clean(words, redact), wait_s, status)
 
 
 def clean(text: str, redact: Callable[[str], str]) -> str:

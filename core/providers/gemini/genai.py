@@ -11,8 +11,8 @@ from core.domain.types import Failure
 from core.providers.gemini.catalogue import Manner, manner
 from core.providers.gemini.client import (
     MOST_OUTPUT_TOKENS,
-    Generated,
     GeminiFailed,
+    Generated,
     parse_generated,
     refused,
 )
@@ -151,11 +151,11 @@ class GenaiClient:
         self, model: str, messages: Sequence[Mapping[str, str]], schema: Mapping[str, Any], how: Manner
     ) -> Generated:
         system, turns = contents(messages)
+        asked: Any = turns  # the SDK takes plain dictionaries, whatever its annotations say
+        config: Any = build_config(system, schema, how)
         with translated(self._redact):
             raw = self._sdk.models.generate_content(
-                model=model,
-                contents=turns,  # type: ignore[arg-type] - the SDK's type of a dict is wider than it says
-                config=build_config(system, schema, how),  # type: ignore[arg-type]
+                model=model, contents=asked, config=config
             ).sdk_http_response
             payload = json.loads(raw.body) if raw and raw.body else None
         return parse_generated(payload)

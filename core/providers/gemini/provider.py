@@ -19,6 +19,7 @@ from core.providers.retrying import Patience
 
 KEY_SETTING = "GEMINI_API_KEY"
 LEGACY = "legacy"
+_USUAL = Patience()
 
 
 class GeminiProvider:
@@ -53,7 +54,7 @@ class GeminiProvider:
         sdk: str = "genai",
         timeout_s: float = 60.0,
         redact: Callable[[str], str],
-        patience: Patience = Patience(),
+        patience: Patience = _USUAL,
     ) -> None:
         self._key, self._base_url, self._sdk = key, base_url, sdk
         self._timeout_s, self._redact, self._patience = timeout_s, redact, patience
@@ -67,10 +68,10 @@ class GeminiProvider:
         return self._origin.simulated
 
     def load(self, model: ModelRef) -> GeminiAsker:
-        """Return what answers for a model version; raises ProviderBlocked where there is no usable key."""
+        """Return what answers for a model version."""
         return GeminiAsker(
             self.name,
-            self._connected(),
+            self._connected,
             Prompt.from_json(model.prompt),
             model=model.remote_model or model.base_model,
             base=model.base_model,
@@ -108,7 +109,7 @@ class GeminiProvider:
         return self._key.get_secret_value().strip() if self._key is not None else ""
 
     def _connected(self) -> GeminiClient:
-        """Return the client, made at first use."""
+        """Return the client, made at first use; raises ProviderBlocked where there is no usable key."""
         key = self._given()
         if not key:
             raise ProviderBlocked(self.name, f"{KEY_SETTING} is not set", "Set it in the environment or .env")

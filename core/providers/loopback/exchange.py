@@ -26,8 +26,6 @@ class Request:
         As sent.
     key : str
         The caller's key or token; "" where none was sent.
-    host : str
-        Address under which the server was called, such as "http://127.0.0.1:8000".
     twist : Twist
         What is made of the model's answer.
     """
@@ -38,7 +36,6 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     key: str = ""
-    host: str = ""
     twist: Twist = PLAIN
 
     @property

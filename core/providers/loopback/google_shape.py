@@ -62,7 +62,9 @@ def generated(world: World, request: Request, model: str, memory: Memory | None)
     config = body.get("generationConfig") or {}
     schema = config.get("responseSchema") or config.get("responseJsonSchema") or {}
     asked = schema.get("properties") or fields
-    said = _said(request.twist, {key: value for key, value in fields.items() if key in asked} or fields, config)
+    said = _said(
+        request.twist, {key: value for key, value in fields.items() if key in asked} or fields, config
+    )
     numbers = "enum-encoding=int" in request.query.get("$alt", "")
     return ok(_response(world, model, said, prompt_tokens(body), numbers=numbers))
 

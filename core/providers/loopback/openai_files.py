@@ -40,13 +40,10 @@ def upload(world: World, request: Request) -> Response:
     return ok(shown(keep(world, filename, purpose, content)))
 
 
-def keep(
-    world: World, filename: str, purpose: str, content: bytes, *, key: str = "", created: float | None = None
-) -> Thing:
+def keep(world: World, filename: str, purpose: str, content: bytes, *, key: str = "") -> Thing:
     """Store a file and return it; one that is there under `key` already stays."""
     facts = {"filename": filename, "purpose": purpose, "bytes": len(content)}
-    at = world.clock() if created is None else created
-    return world.state.add("file", key or new_id("file-"), at, facts, content)
+    return world.state.add("file", key or new_id("file-"), world.clock(), facts, content)
 
 
 def shown(file: Thing) -> dict[str, Any]:
@@ -67,8 +64,8 @@ def files(world: World, request: Request) -> Response:
     """List the files, newest first."""
     purpose = request.query.get("purpose")
     mine = [one for one in world.state.all("file") if purpose in (None, one.data["purpose"])]
-    mine.reverse() if request.query.get("order") == "asc" else None
-    return page(request, [shown(one) for one in mine], 10_000)
+    ordered = mine[::-1] if request.query.get("order") == "asc" else mine
+    return page(request, [shown(one) for one in ordered], 10_000)
 
 
 def file(world: World, _request: Request, key: str) -> Response:

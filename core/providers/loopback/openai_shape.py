@@ -115,7 +115,26 @@ def _schema(body: Mapping[str, Any]) -> Mapping[str, Any]:
     if not isinstance(schema, dict):
         said = "Missing required parameter: 'response_format.json_schema.schema'."
         raise Refusal(400, said, "missing_required_parameter", "response_format")
+    if asked["json_schema"].get("strict"):
+        _check_strict(schema)
     return schema
+
+
+def _check_strict(schema: Any) -> None:
+    """Raise Refusal for a schema that strict mode refuses: closed objects, every property required."""
+    if isinstance(schema, list):
+        for one in schema:
+            _check_strict(one)
+    if not isinstance(schema, dict):
+        return
+    properties = schema.get("properties", {})
+    if schema.get("type") == "object" and (
+        schema.get("additionalProperties") is not False or set(schema.get("required", ())) != set(properties)
+    ):
+        said = "Invalid schema for response_format: 'additionalProperties' must be false and 'required' "
+        raise Refusal(400, said + "must name every property.", param="response_format")
+    for one in (*properties.values(), *schema.get("anyOf", ()), schema.get("items")):
+        _check_strict(one)
 
 
 def _limited(said: Said, body: Mapping[str, Any]) -> Said:

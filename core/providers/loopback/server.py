@@ -13,8 +13,8 @@ from threading import Event, Thread
 from typing import Any, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from core.providers.loopback.exchange import Request, Response
-from core.providers.loopback.routes import translated
+from core.providers.loopback.exchange import Refusal, Request, Response
+from core.providers.loopback.routes import refusal, translated
 from core.providers.loopback.script import Director, Script
 from core.providers.loopback.state import State
 from core.providers.loopback.vendor import Vendor
@@ -65,7 +65,7 @@ class Loopback:
         self._stopping.clear()
         self._server = _Server((HOST, self._port), self.respond)
         self._port = self._server.server_address[1]
-        Thread(target=self._server.serve_forever, args=(0.05,), daemon=True, name="loopback").start()
+        Thread(target=self._server.serve_forever, args=(0.02,), daemon=True, name="loopback").start()
         return self
 
     def stop(self) -> None:
@@ -110,7 +110,9 @@ class Loopback:
 
     def respond(self, request: Request, path: str) -> Response | None:
         """Log a request and return its response; None where the connection is to be reset."""
-        if not path.startswith("/_"):
+        if path == "/_reset" and request.method == "POST":
+            self.requests.clear()
+        elif not path.startswith("/_"):
             self.requests.append((request.method, path))
         return self._vendor.answer(request)
 
@@ -166,6 +168,12 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: Any) -> None:
         """Print nothing; requests are counted."""
 
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Refuse what cannot be read as a request, or has a method that nothing answers to."""
+        said = message or explain or self.responses.get(code, ("",))[0]
+        self._send(refusal(Request(self.command or "", ""), Refusal(code, said)))
+        self.close_connection = True
+
     def do_any(self) -> None:
         if self.server.ended:  # accepted while the door was closing
             self._break()
@@ -185,8 +193,7 @@ class _Handler(BaseHTTPRequestHandler):
         asked = dict(parse_qsl(query, keep_blank_values=True))
         bearer = headers.get("authorization", "").removeprefix("Bearer").strip()
         key = bearer or headers.get("api-key") or headers.get("x-goog-api-key") or asked.get("key", "")
-        host = "http://" + headers.get("host", "")
-        return Request(self.command, path, asked, headers, self._body(headers), key, host)
+        return Request(self.command, path, asked, headers, self._body(headers), key)
 
     def _body(self, headers: dict[str, str]) -> bytes:
         if "chunked" not in headers.get("transfer-encoding", ""):

@@ -1,6 +1,7 @@
 """From a request to a response: who may ask, what goes wrong, and the route that does the work."""
 
 import json
+import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -84,6 +85,9 @@ class Vendor:
             return route.handler(self.world, request, *caught)
         except Refusal as said:
             return refusal(request, said)
+        except (AttributeError, KeyError, TypeError, ValueError) as problem:  # JSON, but not of this shape
+            seen = f"A field is missing or of the wrong kind ({type(problem).__name__}: {problem})."
+            return refusal(request, Refusal(400, seen))
 
     def _admitted(self, request: Request, found: Found) -> tuple[Route, tuple[str, ...]]:
         """Return the route and what its pattern caught. Raises Refusal for whom it is not open."""
@@ -102,7 +106,7 @@ class Vendor:
         wait_s = self.world.director.wait_s(self.world.clock())
         if wait_s is not None:
             limit = self.script.rate_limit
-            told = {"retry-after": f"{wait_s:.2f}"} if limit and limit.retry_after else {}
+            told = {"retry-after": str(math.ceil(wait_s))} if limit and limit.retry_after else {}
             raise Refusal(429, "Rate limit reached for requests.", headers=told)
 
     def _control(self, request: Request) -> Response:
@@ -112,7 +116,7 @@ class Vendor:
                 self.script = Script.from_json(json.loads(request.body))
             except (InputRejected, ValueError) as problem:
                 return Response(400, json.dumps({"error": str(problem)}).encode())
-        elif request.path == "/_reset":
+        elif request.path == "/_reset" and request.method == "POST":
             self.reset()
         return ok({"counts": dict(self.counts), "peak": self.peak})
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -171,7 +172,7 @@ class ChatAsker:
         while True:
             sent = {name: value for name, value in body.items() if name not in self._left_out}
             try:
-                return patiently(lambda sent=sent: self._once(sent), turned_away, self._patience)
+                return patiently(partial(self._once, sent), turned_away, self._patience)
             except Fault as fault:
                 unknown = fault.param.partition(".")[0]
                 if fault.status not in (400, 422) or unknown not in _DISPENSABLE & sent.keys():

@@ -5,8 +5,10 @@ becomes a string where an object is expected.
 """
 
 import json
+import re
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from ipaddress import ip_address
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -29,6 +31,7 @@ _CONNECT_S = 5.0
 MAX_PAGES, PAGE = 200, 100
 #: Servers of one's own that need no key are still sent something by the SDK.
 _NO_KEY = "none"
+_ID = re.compile(r"[A-Za-z0-9][\w.:\-]{0,255}")
 
 
 class Connection:
@@ -81,7 +84,10 @@ class Connection:
     @property
     def host(self) -> str:
         """Name of the host that is talked to; "" where none is set or a server of ours is started for it."""
-        return "" if callable(self._base_url) else urlsplit(self._base_url).hostname or ""
+        try:
+            return "" if callable(self._base_url) else urlsplit(self._base_url).hostname or ""
+        except ValueError:  # no address at all: the first request says so
+            return ""
 
     @property
     def own_machine(self) -> bool:
@@ -118,29 +124,23 @@ class Connection:
     def _build(self) -> "OpenAI":
         import openai  # noqa: PLC0415 - a second of imports, paid when a vendor is first called
 
-        key, url = self._checked_key(), self.url()
-        if not url:
-            raise Fault(Failure.NOT_AVAILABLE, f"no address is given: set {self.flavour.address_setting}")
-        # Redirections are not followed: they would take the key along. Proxies are not asked for this machine.
+        key, url = self._checked_key(), self._checked_url()
+        # Redirections are not followed: they would take the key along. For this machine no proxy is asked, and
+        # no certificates are loaded where none is used: that takes longer than a request.
         http = openai.DefaultHttpxClient(
             follow_redirects=False,
             trust_env=not self.own_machine,
+            verify=not (self.own_machine and url.startswith("http:")),
             timeout=self._timeout(),
         )
         shared: dict[str, Any] = {"max_retries": 0, "timeout": self._timeout(), "http_client": http}
         client: OpenAI
-        try:
-            if self._api_version:
-                client = openai.AzureOpenAI(
-                    azure_endpoint=url, api_key=key, api_version=self._api_version, **shared
-                )
-            else:
-                client = openai.OpenAI(base_url=url, api_key=key, **shared)
-        except (openai.OpenAIError, ValueError) as error:
-            http.close()
-            raise Fault(
-                Failure.NOT_AVAILABLE, f"the address cannot be used ({type(error).__name__})"
-            ) from None
+        if self._api_version:
+            client = openai.AzureOpenAI(
+                azure_endpoint=url, api_key=key, api_version=self._api_version, **shared
+            )
+        else:
+            client = openai.OpenAI(base_url=url, api_key=key, **shared)
         if self.flavour.name != "openai":  # the SDK takes these from the environment, for OpenAI alone
             client.organization = client.project = None
         weakref.finalize(self, http.close)
@@ -154,6 +154,16 @@ class Connection:
         if not (key.isascii() and key.isprintable()):  # it could not be put into a header
             raise Fault(Failure.KEY_REFUSED, f"{name} holds characters that no key has")
         return key or _NO_KEY
+
+    def _checked_url(self) -> str:
+        url = self.url()
+        if not url:
+            raise Fault(Failure.NOT_AVAILABLE, f"no address is given: set {self.flavour.address_setting}")
+        if not _is_address(url):
+            raise Fault(Failure.NOT_AVAILABLE, "its address is none: it begins with https:// or http://")
+        if url.startswith("http:") and self.has_key and not self.private:
+            raise Fault(Failure.NOT_AVAILABLE, "its address begins with http://: the key would be readable")
+        return url
 
     def _timeout(self) -> Any:
         import httpx2  # noqa: PLC0415 - comes with the SDK
@@ -190,9 +200,9 @@ class Connection:
         """Send an object to an address that the SDK has no method for. Raises Fault."""
         return self.read(lambda client: client.post(url, cast_to=_response_type(), body=dict(body)))
 
-    def get(self, path: str) -> dict[str, Any]:
-        """Read an object from an address that the SDK has no method for. Raises Fault."""
-        return self.read(lambda client: client.get(path, cast_to=_response_type()))
+    def get(self, url: str) -> Any:
+        """Read a JSON value from an address that the SDK has no method for. Raises Fault."""
+        return json_value(self.send(lambda client: client.get(url, cast_to=_response_type())).content)
 
     def pages(self, fetch: Callable[..., Any]) -> Iterator[list[dict[str, Any]]]:
         """Yield the pages of a list, each with the objects in it.
@@ -209,7 +219,7 @@ class Connection:
         """
         page: dict[str, Any] = {"limit": PAGE}
         for _ in range(MAX_PAGES):
-            body = self.read(lambda client, page=page: fetch(client, **page))
+            body = self.read(partial(fetch, **page))
             entries = objects(body.get("data"))
             yield entries
             last = entries[-1].get("id") if entries else None
@@ -229,12 +239,17 @@ class Connection:
             client.close()
 
 
-def json_object(content: bytes) -> dict[str, Any]:
-    """Return the JSON object that a body holds. Raises Fault where it holds none."""
+def json_value(content: bytes) -> Any:
+    """Return the JSON value that a body holds. Raises Fault where it holds none."""
     try:
-        body = json.loads(content)
+        return json.loads(content)
     except (ValueError, RecursionError):  # also a wrong encoding
         raise Fault(Failure.UNREADABLE, f"the response is {_looks_like(content)}") from None
+
+
+def json_object(content: bytes) -> dict[str, Any]:
+    """Return the JSON object that a body holds. Raises Fault where it holds none."""
+    body = json_value(content)
     if not isinstance(body, dict):
         raise Fault(Failure.UNREADABLE, "the response is JSON, but no object")
     return body
@@ -245,18 +260,36 @@ def objects(value: object) -> list[dict[str, Any]]:
     return [one for one in value if isinstance(one, dict)] if isinstance(value, Sequence) else []
 
 
+def is_identifier(name: object) -> bool:
+    """Whether something is an id that can stand in an address."""
+    return isinstance(name, str) and _ID.fullmatch(name) is not None
+
+
 def identifier(body: Mapping[str, Any]) -> str:
-    """Return an object's id. Raises Fault where it has none that could stand in an address."""
+    """Return an object's id. Raises Fault where it has none."""
     name = body.get("id")
-    if isinstance(name, str) and 0 < len(name) <= 256 and name.isprintable() and not set(name) & set("/\\ ?#"):
-        return name
+    if is_identifier(name):
+        return str(name)
     raise Fault(Failure.UNREADABLE, "the response has no id")
+
+
+def _is_address(url: str) -> bool:
+    """Whether the SDK can call it: some others it answers with errors of half a dozen libraries."""
+    try:
+        parts = urlsplit(url)
+        host = (parts.hostname or "").encode("idna")
+        port = parts.port or 443
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(host) and port > 0 and url.isprintable()
 
 
 def _looks_like(content: bytes) -> str:
     if not content.strip():
         return "empty"
-    return "an HTML page" if content.lstrip()[:100].lower().startswith((b"<!doctype", b"<html")) else "not JSON"
+    return (
+        "an HTML page" if content.lstrip()[:100].lower().startswith((b"<!doctype", b"<html")) else "not JSON"
+    )
 
 
 def _response_type() -> Any:

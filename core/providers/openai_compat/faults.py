@@ -5,12 +5,15 @@ connection never came about or a refusal came back; it may have been where the a
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from core.domain.types import Failure
 from core.errors import FateUnknown, ProviderBlocked, ProviderFailed, ProviderUnreachable
-from core.providers.openai_compat.flavours import Flavour
 from core.providers.retrying import TurnedAway, retry_after_s
+
+if TYPE_CHECKING:
+    from core.providers.openai_compat.flavours import Flavour
 
 #: After these the vendor may have done what was asked.
 PERHAPS_DONE = frozenset(
@@ -107,13 +110,24 @@ def fault_of(error: Exception, redact: Callable[[str], str]) -> Fault:
     import openai  # noqa: PLC0415 - a second of imports, paid when a vendor is first called
 
     if isinstance(error, openai.APIStatusError):
-        return _of_status(error.status_code, error.body, dict(error.response.headers), redact)
+        return fault_of_status(error.status_code, error.body, dict(error.response.headers), redact)
     if isinstance(error, openai.APIConnectionError):
         return _of_connection(error)
     return Fault(Failure.UNREADABLE, clean(f"{type(error).__name__}: {error}", redact))
 
 
-def _of_status(status: int, body: object, headers: dict[str, str], redact: Callable[[str], str]) -> Fault:
+def fault_of_status(
+    status: int, body: object, headers: Mapping[str, str], redact: Callable[[str], str]
+) -> Fault:
+    """Return what an HTTP error means.
+
+    Parameters
+    ----------
+    body : object
+        The vendor's error object, or the text of a body that is no JSON.
+    headers : mapping
+        Names in lower case.
+    """
     said = body if isinstance(body, dict) else {}
     code = clean(str(said.get("code") or said.get("type") or ""), redact)[:60]
     message = said.get("message")
@@ -156,7 +170,7 @@ def _of_connection(error: Exception) -> Fault:
     return Fault(Failure.CONNECTION_LOST, f"the connection broke off ({type(cause).__name__})")
 
 
-def as_error(fault: Fault, flavour: Flavour, doing: str, *, paid: bool = False) -> ProviderFailed:
+def as_error(fault: Fault, flavour: "Flavour", doing: str, *, paid: bool = False) -> ProviderFailed:
     """Return the error that callers of a provider see.
 
     Parameters
@@ -174,17 +188,10 @@ def as_error(fault: Fault, flavour: Flavour, doing: str, *, paid: bool = False) 
             "Wait: it is looked for by itself, and nothing is sent again",
         )
     if fault.failure == Failure.KEY_REFUSED:
-        return ProviderFailed(where, f"the key was refused ({fault.detail})", f"Check {flavour.key_setting}")
-    if fault.out_of_credit:
-        return ProviderBlocked(where, saw, "Add credit to the account, or choose another provider")
-    if fault.code == "training_not_available":
-        return ProviderBlocked(
-            where, f"it takes no training jobs of this account ({fault.detail})", "Train with another provider"
-        )
-    if fault.failure == Failure.NOT_AVAILABLE:
-        return ProviderBlocked(
-            where, f"{saw} (the model may be retired or closed to this account)", "Choose another model or provider"
-        )
+        problem = f"the key is missing or was refused ({fault.detail})"
+        return ProviderFailed(where, problem, f"Check {flavour.key_setting}")
+    if fault.failure == Failure.NOT_AVAILABLE or fault.out_of_credit:
+        return ProviderBlocked(where, *_why_blocked(fault, saw))
     if fault.failure == Failure.NO_CONNECTION:
         return ProviderUnreachable(where, saw, "Check the address and the network, then try again")
     if fault.perhaps_done or fault.failure == Failure.RATE_LIMITED:
@@ -192,7 +199,17 @@ def as_error(fault: Fault, flavour: Flavour, doing: str, *, paid: bool = False) 
     return ProviderFailed(where, saw, "Correct what the vendor names, then start again")
 
 
-def unreachable(fault: Fault, flavour: Flavour, doing: str) -> ProviderUnreachable:
+def _why_blocked(fault: Fault, saw: str) -> tuple[str, str]:
+    """Return the problem and the remedy of a refusal that trying again does not change."""
+    if fault.out_of_credit:
+        return saw, "Add credit to the account, or choose another provider"
+    if fault.code == "training_not_available":
+        problem = f"it takes no training jobs of this account any more ({fault.detail})"
+        return problem, "Train the same dataset with another provider"
+    return f"{saw} (retired, or closed to this account)", "Choose another model or provider"
+
+
+def unreachable(fault: Fault, flavour: "Flavour", doing: str) -> ProviderUnreachable:
     """Return the error of a look at work that goes on whatever happens to the look."""
     error = as_error(fault, flavour, doing)
     return ProviderUnreachable(error.provider, error.problem, error.remedy)

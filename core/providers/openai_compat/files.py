@@ -1,14 +1,15 @@
 """Files at the vendor: uploaded once under the intent's name, read back, taken away again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, Literal
 
 from core.domain.types import Failure
 from core.providers.openai_compat.client import Connection, identifier
 from core.providers.openai_compat.faults import Fault, clean
 
+Purpose = Literal["fine-tune", "batch"]
 #: Seconds for which a file may be checked by the vendor before the launch is put off, and between two looks.
 #: Shorter than a lease (180 s), which each look extends.
 PROCESSING_S = 120.0
@@ -22,7 +23,7 @@ def intent_file(key: str, part: str) -> str:
     return f"intent-{key}-{part}.jsonl"
 
 
-def upload_once(connection: Connection, name: str, content: bytes, purpose: str) -> str:
+def upload_once(connection: Connection, name: str, content: bytes, purpose: Purpose) -> str:
     """Return the id of the file of that name and content, uploading it where it is not there yet.
 
     Raises
@@ -42,20 +43,26 @@ def upload_once(connection: Connection, name: str, content: bytes, purpose: str)
     )
 
 
-def _find(connection: Connection, name: str, size: int, purpose: str) -> str | None:
+def _find(connection: Connection, name: str, size: int, purpose: Purpose) -> str | None:
     """Return the file's id; one of another size was cut off on its way and does not count."""
+    for file in _named(connection, name, purpose):
+        if file.get("bytes") == size and file.get("status") not in _REFUSED:
+            return identifier(file)
+    return None
+
+
+def named(connection: Connection, name: str, purpose: Purpose) -> set[str]:
+    """Return the ids of all files of a name. Raises Fault."""
+    return {identifier(file) for file in _named(connection, name, purpose)}
+
+
+def _named(connection: Connection, name: str, purpose: Purpose) -> Iterator[dict[str, Any]]:
+    """Yield the files of a name, newest first as vendors list them."""
     pages = connection.pages(
         lambda client, **page: client.files.with_raw_response.list(purpose=purpose, **page)
     )
     for files in pages:
-        for file in files:
-            if (
-                file.get("filename") == name
-                and file.get("bytes") == size
-                and file.get("status") not in _REFUSED
-            ):
-                return identifier(file)
-    return None
+        yield from (file for file in files if file.get("filename") == name)
 
 
 def await_processed(connection: Connection, file_id: str, still_here: Callable[[], None]) -> None:

@@ -4,7 +4,7 @@ Nothing here was asked of a vendor. What only third parties report, or a vendor'
 marked as not certain and shown as such.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,8 @@ from core.providers.openai_compat.deploy import deploy_adapter
 
 if TYPE_CHECKING:
     from core.providers.openai_compat.client import Connection
+
+    Deploy = Callable[[Connection, Mapping[str, Any], Sequence[Mapping[str, Any]]], str | None]
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class Flavour:
     lookup : bool
         Whether a job that is missing from its list was never created. Where this is not known, a launch
         whose answer was lost is never sent again by itself.
+    asks_limits : bool
+        Whether it may tell what this account can tune (``/fine_tuning/model_limits``, not documented).
     suffix_max : int
         Characters of the name that is added to a tuned model's.
     bom : bool
@@ -56,7 +60,8 @@ class Flavour:
     base_models, dates, notes
         As on the provider's card.
     deploy : callable or None
-        ``deploy(connection, job) -> model name``, where a tuned model must be set up before it answers.
+        ``deploy(connection, job, checkpoints)`` returns the name under which a trained model answers, or None
+        while it is being set up; for vendors where that takes a request of its own.
     """
 
     name: str
@@ -70,6 +75,7 @@ class Flavour:
     can_train: bool = False
     can_batch: bool = False
     lookup: bool = False
+    asks_limits: bool = False
     suffix_max: int = 64
     bom: bool = False
     min_rows: int = 10
@@ -80,7 +86,7 @@ class Flavour:
     base_models: tuple[BaseModel, ...] = ()
     dates: tuple[KnownDate, ...] = ()
     notes: tuple[str, ...] = ()
-    deploy: "Callable[[Connection, Mapping[str, Any]], str] | None" = field(default=None, repr=False)
+    deploy: "Deploy | None" = field(default=None, repr=False)
 
 
 _EPOCHS = HyperParameter(
@@ -90,12 +96,7 @@ _BATCH = HyperParameter(
     "batch_size", "int", None, 1, 256, about="Rows of one step; the vendor chooses by the number of rows."
 )
 _RATE = HyperParameter(
-    "learning_rate_multiplier",
-    "float",
-    None,
-    0.01,
-    10,
-    about="Factor on the vendor's learning rate; smaller learns more carefully.",
+    "learning_rate_multiplier", "float", None, 0.01, 10, about="Factor on the learning rate; less is gentler."
 )
 
 _OPENAI_PAGE = "developers.openai.com/api/docs/deprecations, read in a translated copy"
@@ -105,7 +106,9 @@ _OPENAI_END = date(2027, 1, 14)
 
 def _tunable_until_the_end(name: str) -> BaseModel:
     """Return one of OpenAI's last tunable models; they and what was tuned from them end on one day."""
-    ends = (KnownDate(what, _OPENAI_END, name, _OPENAI_PAGE, False) for what in ("base_retires", "tuned_retires"))
+    ends = (
+        KnownDate(what, _OPENAI_END, name, _OPENAI_PAGE, False) for what in ("base_retires", "tuned_retires")
+    )
     return BaseModel(name, trainable=True, dates=tuple(ends), certain=False)
 
 
@@ -116,10 +119,12 @@ OPENAI = Flavour(
     can_train=True,
     can_batch=True,
     lookup=True,
+    asks_limits=True,
     hyperparameters=(_EPOCHS, _BATCH, _RATE),
     base_models=(
         BaseModel("gpt-6-luna", certain=False),
         BaseModel("gpt-6.1-terra", certain=False),
+        BaseModel("gpt-6.1-sol", certain=False),
         BaseModel(
             "gpt-5.4-nano",
             dates=(KnownDate("base_retires", date(2027, 4, 1), "gpt-5.4-nano", "price list", False),),
@@ -137,8 +142,10 @@ OPENAI = Flavour(
     ),
     dates=(KnownDate("new_jobs_end", date(2027, 1, 6), "", _OPENAI_REPORTS, False),),
     notes=(
-        "OpenAI is closing self-serve fine-tuning: accounts that have never tuned, or have not used a tuned "
-        "model for 60 days, are reported to be refused already (403 training_not_available).",
+        (
+            "OpenAI is closing self-serve fine-tuning: accounts that have never tuned, or have not used a tuned "
+            "model for 60 days, are reported to be refused already (403 training_not_available)."
+        ),
         "The refusal comes only when the job is created, after the files were uploaded; they are deleted then.",
         "Tuned models are reported to be switched off together with their base models, on 2027-01-14.",
         "Training is billed by the tokens of the file times the epochs; no hosting fee is listed.",
@@ -186,15 +193,23 @@ AZURE = Flavour(
         _azure_model("gpt-4o-2024-08-06", date(2027, 4, 1), date(2027, 10, 1)),
     ),
     notes=(
-        "A tuned model must be deployed in the Azure portal before it answers; enter the deployment's name as "
-        "the model.",
-        "A Standard or Global Standard deployment costs $1.70 an hour even when idle, about $1,224 a month. A "
-        "Developer deployment has no hourly fee and is deleted after 24 hours.",
+        (
+            "A tuned model must be deployed in the Azure portal before it answers; enter the deployment's name as "
+            "the model."
+        ),
+        (
+            "A Standard or Global Standard deployment costs $1.70 an hour even when idle, about $1,224 a month. A "
+            "Developer deployment has no hourly fee and is deleted after 24 hours."
+        ),
         "A training that is cancelled midway is charged; waiting and failed ones are not.",
-        "Training beyond a base model's own retirement is for existing customers only; whether a new customer "
-        "may train today is not confirmed.",
-        "Whether jobs can be found by their metadata is not confirmed: a launch whose answer is lost is never "
-        "sent again by itself.",
+        (
+            "Training beyond a base model's own retirement is for existing customers only; whether a new customer "
+            "may train today is not confirmed."
+        ),
+        (
+            "Whether jobs can be found by their metadata is not confirmed: a launch whose answer is lost is never "
+            "sent again by itself."
+        ),
         "News texts leave this machine and go to the region of your Azure resource.",
     ),
 )
@@ -211,7 +226,11 @@ NEBIUS = Flavour(
         _BATCH,
         HyperParameter("learning_rate", "float", None, 1e-7, 0.01, about="Step size of the optimiser."),
         HyperParameter(
-            "lora", "choice", "true", choices=("true", "false"), about="Train a small adapter, not all weights."
+            "lora",
+            "choice",
+            "true",
+            choices=("true", "false"),
+            about="Train a small adapter, not all weights.",
         ),
         HyperParameter("lora_r", "int", None, 1, 256, about="Rank of the adapter."),
         HyperParameter("context_length", "int", None, 512, 131_072, about="Tokens of a row at most."),
@@ -221,12 +240,18 @@ NEBIUS = Flavour(
         BaseModel("meta-llama/Llama-3.3-70B-Instruct", trainable=True, certain=False),
     ),
     notes=(
-        "The models that can be tuned and served, and their prices, are not confirmed: adapters were reported "
-        "for these two models in March 2026.",
-        "After a training the adapter is set up for answering by a further request; whether that costs "
-        "anything is not confirmed.",
-        "Whether jobs can be found by their metadata is not confirmed: a launch whose answer is lost is never "
-        "sent again by itself.",
+        (
+            "The models that can be tuned and served, and their prices, are not confirmed: adapters were reported "
+            "for these two models in March 2026."
+        ),
+        (
+            "After a training the adapter is set up for answering by a further request; whether that costs "
+            "anything is not confirmed."
+        ),
+        (
+            "Whether jobs can be found by their metadata is not confirmed: a launch whose answer is lost is never "
+            "sent again by itself."
+        ),
         "News texts leave this machine and go to Nebius.",
     ),
     deploy=deploy_adapter,
@@ -242,8 +267,10 @@ CUSTOM = Flavour(
     answer_format="json_object",
     length_setting="max_tokens",
     notes=(
-        "Answers only: vLLM, Ollama, llama.cpp or any gateway. A model that was trained elsewhere is served "
-        "there and used under its name.",
+        (
+            "Answers only: vLLM, Ollama, llama.cpp or any gateway. A model that was trained elsewhere is served "
+            "there and used under its name."
+        ),
         "News texts go to the host that you entered.",
     ),
 )
@@ -257,9 +284,14 @@ SIMULATOR = Flavour(
     can_batch=True,
     lookup=True,
     hyperparameters=(_EPOCHS, _BATCH, _RATE),
-    base_models=(BaseModel("simulated-small", trainable=True),),
+    base_models=(
+        BaseModel("gpt-4.1-mini-2025-04-14", trainable=True),
+        BaseModel("gpt-6-luna"),
+    ),
     notes=(
-        "A server on this machine that plays the paid flow: jobs, answers and bills are SIMULATED and say "
-        "nothing about any model.",
+        (
+            "A server on this machine that plays the paid flow: jobs, answers and bills are SIMULATED and say "
+            "nothing about any model."
+        ),
     ),
 )

@@ -4,6 +4,7 @@ What is known is saved before each step, so that any process can go on:
 
 - ``sends`` counts the paid requests that may have left, and is saved before the request leaves;
 - ``lost`` says that one left and its answer did not arrive;
+- ``unsure`` says that one may have left, and stays for good;
 - ``job`` is what came of it.
 
 A driver that was killed around its request leaves ``sends`` of 1. Its lease is longer than a request can
@@ -15,12 +16,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from core.domain.types import Failure
 from core.errors import FateUnknown
 from core.providers.base import Launch
-from core.providers.openai_compat.client import Connection, identifier
+from core.providers.openai_compat.client import Connection, identifier, is_identifier
 from core.providers.openai_compat.faults import Fault, as_error
 
 Handle = dict[str, Any]
+_LATEST = 4_102_444_800
 
 
 @dataclass(frozen=True)
@@ -55,11 +58,13 @@ def send_once(connection: Connection, launch: Launch, handle: Handle, request: P
     if handle.get("job"):
         return handle
     sent = int(handle.get("sends", 0))
-    found = _look(connection, request, uncertain=bool(sent))
+    found = _look(connection, request, uncertain=bool(sent or handle.get("unsure")))
     if found:
         return _adopt(launch, handle, found)
     if sent > 1 or handle.get("lost") or (sent and not connection.flavour.lookup):
-        raise _unknown(connection, request, "an earlier driver was cut off while it was sent")
+        handle["unsure"] = True
+        launch.save(handle)
+        raise _unknown(connection, request, "an earlier request was sent and is not found")
     handle["sends"] = sent + 1
     launch.save(handle)
     try:
@@ -78,7 +83,7 @@ def _after_a_fault(
         handle["sends"] -= 1
         launch.save(handle)
         raise as_error(fault, connection.flavour, request.doing, paid=True) from None
-    handle["lost"] = True
+    handle |= {"lost": True, "unsure": True}
     launch.save(handle)
     found = _look(connection, request, uncertain=True)
     if not found:
@@ -91,6 +96,9 @@ def _look(connection: Connection, request: PaidRequest, *, uncertain: bool) -> l
     try:
         return request.find()
     except Fault as fault:
+        no_such_list = fault.failure in (Failure.NOT_AVAILABLE, Failure.REQUEST_REFUSED)
+        if no_such_list and not uncertain and not connection.flavour.lookup:
+            return []
         if uncertain:
             raise _unknown(connection, request, f"it could not be looked for: {fault.detail}") from None
         raise as_error(fault, connection.flavour, f"looking for an earlier start ({request.doing})") from None
@@ -124,11 +132,15 @@ def belongs_to(body: Mapping[str, Any], key: str) -> bool:
 
 
 def oldest_first(bodies: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return what a vendor listed by age, without what has no id."""
-    named = [body for body in bodies if isinstance(body.get("id"), str)]
-    return sorted(named, key=lambda body: (unix_time(body.get("created_at")), body["id"]))
+    """Return what a vendor listed by age, without what has no id.
+
+    Vendors list newest first and tell the time in whole seconds, so that within one the list's order counts.
+    """
+    named = [body for body in bodies if is_identifier(body.get("id"))]
+    named.reverse()
+    return sorted(named, key=lambda body: unix_time(body.get("created_at")))
 
 
 def unix_time(value: object) -> float:
-    """Return a time in seconds since 1970 as vendors send it; 0 for what is none."""
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
+    """Return a time in seconds since 1970 as vendors send it; 0 for what is none (_LATEST is in 2100)."""
+    return float(value) if isinstance(value, int | float) and 0 <= value < _LATEST else 0.0

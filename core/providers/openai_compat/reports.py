@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
+from math import isfinite
 from typing import Any
 
 from core.domain.types import JobStatus
@@ -50,7 +51,8 @@ def _age(event: Body) -> tuple[float, str]:
 
 def _event(number: int, event: Body, redact: Callable[[str], str]) -> TrainerEvent:
     data = event.get("data")
-    numbers = {k: v for k, v in data.items() if isinstance(v, int | float)} if isinstance(data, dict) else {}
+    said = data.items() if isinstance(data, dict) else ()
+    numbers = {name: value for name, value in said if isinstance(value, int | float) and isfinite(value)}
     at = datetime.fromtimestamp(unix_time(event.get("created_at")), UTC)
     return TrainerEvent(number, at, clean(str(event.get("message") or ""), redact), numbers)
 

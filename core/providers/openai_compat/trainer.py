@@ -1,20 +1,17 @@
 """Fine-tuning jobs: files up, one paid request, then looks at the job until it ends."""
 
-import json
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from core.domain.tokens import TokenEstimate
 from core.domain.training_format import chat_example
 from core.domain.types import Failure, JobStatus
 from core.errors import ProviderFailed
 from core.providers.base import JobReport, Launch, Preflight, TrainedModel, TrainingRow, TrainingSpec
-from core.providers.openai_compat import files, reports, settings
+from core.providers.openai_compat import files, job_request, reports, settings
 from core.providers.openai_compat.client import Connection
 from core.providers.openai_compat.faults import Fault, as_error, unreachable
-from core.providers.openai_compat.flavours import Flavour
 from core.providers.openai_compat.launching import (
     Handle,
     PaidRequest,
@@ -24,44 +21,13 @@ from core.providers.openai_compat.launching import (
     shown,
 )
 
-_BOM = b"\xef\xbb\xbf"
-_PURPOSE = "fine-tune"
+_PURPOSE: Final = "fine-tune"
 _TRAIN, _VALIDATION = "train", "validation"
 #: Tokens that frame a message, and a conversation (OpenAI's cookbook on counting tokens).
 _MESSAGE_TOKENS, _CONVERSATION_TOKENS = 3, 3
 #: Reported durations are some ten minutes of waiting and a few hundred rows a minute.
 _WAITING_S, _ROWS_PER_S = 600.0, 5.0
 _CREATING = "creating the training job"
-
-
-def build_file(rows: tuple[TrainingRow, ...], system: str, *, bom: bool) -> bytes:
-    """Return training rows as JSONL in UTF-8, Korean as it is."""
-    examples = (
-        chat_example(system, row.text.title, row.text.body, row.answer) for row in rows if row.answer is not None
-    )
-    lines = (json.dumps(example, ensure_ascii=False) for example in examples)
-    return (_BOM if bom else b"") + "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
-
-
-def build_job(flavour: Flavour, spec: TrainingSpec, key: str, handle: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the paid request's fields as the SDK's method takes them."""
-    hyperparameters, beside = settings.split(flavour, spec.hyperparameters)
-    request: dict[str, Any] = {
-        "model": spec.base_model,
-        "training_file": handle["train_file"],
-        "method": {"type": "supervised", "supervised": {"hyperparameters": hyperparameters}},
-        "seed": spec.seed,
-        "suffix": suffix(flavour, key),
-        "metadata": {"intent_id": key},
-    }
-    if "validation_file" in handle:
-        request["validation_file"] = handle["validation_file"]
-    return request | ({"extra_body": beside} if beside else {})
-
-
-def suffix(flavour: Flavour, key: str) -> str:
-    """Return what is added to a tuned model's name, so that it can be told in the vendor's console."""
-    return f"newstune-{re.sub('[^a-z0-9]+', '-', key.lower())}"[: min(flavour.suffix_max, 24)].strip("-")
 
 
 class OpenAITrainer:
@@ -88,7 +54,7 @@ class OpenAITrainer:
         if flavour.key_needed and not self._connection.has_key:
             return Preflight.blocked(f"No key: set {flavour.key_setting}.", "no_key")
         known = {model.name: model for model in flavour.base_models}
-        if not spec.base_model or spec.base_model in known and not known[spec.base_model].trainable:
+        if not spec.base_model or (spec.base_model in known and not known[spec.base_model].trainable):
             names = ", ".join(name for name, model in known.items() if model.trainable)
             return Preflight.blocked(f"Choose a model that can be tuned: {names}.", "base_model")
         problem = self._problem(spec) or settings.problem(flavour, spec.hyperparameters)
@@ -99,7 +65,9 @@ class OpenAITrainer:
                 f"It is not known whether {spec.base_model} can be tuned; the vendor says so at the start."
             )
         if any(row.weight != 1.0 for row in spec.train):
-            return Preflight.ready("Class weights are not passed on: this vendor has none. Undersample instead.")
+            return Preflight.ready(
+                "Class weights are not passed on: this vendor has none. Undersample instead."
+            )
         return Preflight.ready()
 
     def _problem(self, spec: TrainingSpec) -> str:
@@ -148,21 +116,22 @@ class OpenAITrainer:
         handle = dict(launch.handle)
         if handle.get("job"):
             return handle
-        try:
-            self._upload(spec, launch, handle)
-        except Fault as fault:
-            raise as_error(fault, self._flavour, "uploading the training files") from None
         request = PaidRequest(
             _CREATING,
             send=lambda: self._connection.read(
                 lambda client: client.fine_tuning.jobs.with_raw_response.create(
-                    **build_job(self._flavour, spec, launch.key, handle)
+                    **job_request.build_job(self._flavour, spec, launch.key, handle)
                 )
             ),
             find=lambda: self._jobs_of(launch.key),
         )
         try:
+            if not handle.get("sends"):
+                self._upload(spec, launch, handle)
             return send_once(self._connection, launch, handle, request)
+        except Fault as fault:
+            self._take_back(launch, handle)
+            raise as_error(fault, self._flavour, "uploading the training files") from None
         except ProviderFailed:
             self._take_back(launch, handle)
             raise
@@ -172,23 +141,22 @@ class OpenAITrainer:
         for part, rows in parts.items():
             name = f"{part}_file"
             if rows and name not in handle:
-                content = build_file(rows, spec.system, bom=self._flavour.bom)
+                content = job_request.build_file(rows, spec.system, bom=self._flavour.bom)
                 handle[name] = files.upload_once(
                     self._connection, files.intent_file(launch.key, part), content, _PURPOSE
                 )
                 launch.save(handle)
         for part in parts:
             if f"{part}_file" in handle:
-                files.await_processed(
-                    self._connection, handle[f"{part}_file"], lambda: launch.save(handle)
-                )
+                files.await_processed(self._connection, handle[f"{part}_file"], lambda: launch.save(handle))
 
     def _take_back(self, launch: Launch, handle: Handle) -> None:
         """Delete the files of a start that was refused: nothing was created, and they hold the news."""
-        if handle.get("sends"):  # a job may be there that needs them
+        if handle.get("sends") or handle.get("unsure"):  # a job may be there that needs them
             return
         uploaded = [handle.pop(name) for name in ("train_file", "validation_file") if name in handle]
-        launch.save(handle)
+        if uploaded:
+            launch.save(handle)
         for file_id in uploaded:
             files.delete_quietly(self._connection, file_id)
 
@@ -245,26 +213,32 @@ class OpenAITrainer:
 
     def _report(self, job_id: str, job: dict[str, Any], events: list[dict[str, Any]]) -> JobReport:
         status, redact = reports.status_of(job), self._connection.redact
-        succeeded = status == JobStatus.SUCCEEDED
+        model = self._model(job_id, job) if status == JobStatus.SUCCEEDED else None
+        message = reports.newest_message(events, redact) or str(job.get("status") or "")
+        if status == JobStatus.SUCCEEDED and model is None:
+            status, message = JobStatus.RUNNING, "Trained; the model is being set up for answering"
         return JobReport(
             status,
-            progress=1.0 if succeeded else reports.progress_of(job, events),
-            message=reports.newest_message(events, redact) or str(job.get("status") or ""),
+            progress=1.0 if model else reports.progress_of(job, events),
+            message=message,
             events=reports.parse_events(events, redact, ended=status != JobStatus.RUNNING),
-            model=self._model(job_id, job) if succeeded else None,
+            model=model,
             error=reports.error_of(job, redact) if status == JobStatus.FAILED else None,
         )
 
-    def _model(self, job_id: str, job: dict[str, Any]) -> TrainedModel:
+    def _model(self, job_id: str, job: dict[str, Any]) -> TrainedModel | None:
+        """Return what a finished job left behind; None while the vendor still sets it up."""
         checkpoints = self._connection.everything(
             lambda client, **page: client.fine_tuning.jobs.checkpoints.with_raw_response.list(job_id, **page)
         )
+        models = self._models()
+        tuned = str(job.get("fine_tuned_model") or "")
         deploy = self._flavour.deploy
-        tuned = deploy(self._connection, job) if deploy else str(job.get("fine_tuned_model") or "")
-        names = (tuned, str(job.get("fine_tuned_model")), str(job.get("model")))
-        return reports.trained_model(
-            job, checkpoints, remote_model=tuned, retires=reports.retirement(self._models(), names)
-        )
+        answering = deploy(self._connection, job, checkpoints) if deploy else tuned
+        if answering is None:
+            return None
+        retires = reports.retirement(models, (answering, tuned, str(job.get("model"))))
+        return reports.trained_model(job, checkpoints, remote_model=answering, retires=retires)
 
     def _models(self) -> list[dict[str, Any]]:
         """Return the vendor's models; none where it has no such list (a busy vendor is asked again later)."""

@@ -25,6 +25,7 @@ from core.services.prediction_runs.rows import (
     close_alert,
     end_run,
     get_run,
+    may_still_spend,
     open_alert,
 )
 from core.services.prediction_runs.start import (
@@ -36,6 +37,7 @@ from core.services.prediction_runs.start import (
     failed_articles,
     missing,
     request_cancel,
+    resolve_unknown,
     texts,
 )
 
@@ -60,11 +62,13 @@ __all__ = [
     "is_due",
     "mark_all_sent",
     "mark_sent",
+    "may_still_spend",
     "missing",
     "next_items",
     "open_alert",
     "record",
     "request_cancel",
+    "resolve_unknown",
     "sent_items",
     "texts",
 ]

@@ -2,19 +2,35 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import exists, update
+from sqlalchemy import bindparam, exists, update
 from sqlmodel import Session, col, select
 
-from core import ledger
 from core.db import insert_new
 from core.domain.billing import Bill
 from core.domain.types import ACTIVE_JOB_STATUSES, Failure, ItemState, JobStatus, RunMode
 from core.models import Article, ModelVersion, Prediction, PredictionItem, PredictionRun
 from core.providers.base import NewsText, Reply
+from core.services.prediction_runs.bills import spend_all
 from core.services.prediction_runs.rows import LEASE, change, charge, get_run, recount
+
+#: How long a lost batch is looked for at the vendor: its lists may lag behind.
+LOOK_FOR = timedelta(hours=1)
+
+
+#: Built once: building a statement for every request would take longer than running it.
+_SETTLE = (
+    update(PredictionItem)
+    .where(col(PredictionItem.id) == bindparam("item"))
+    .values(state=bindparam("now_is"), failure=bindparam("why"), detail=bindparam("seen"))
+)
+_COUNT = (
+    update(PredictionRun)
+    .where(col(PredictionRun.id) == bindparam("run"))
+    .values(answered=PredictionRun.answered + bindparam("ok"), failed=PredictionRun.failed + bindparam("bad"))
+)
 
 
 @dataclass(frozen=True)
@@ -68,15 +84,17 @@ def _next_due(session: Session, now: datetime, run_id: int | None) -> Prediction
     first: dict[int, PredictionRun] = {}
     for run in session.exec(active.order_by(col(PredictionRun.id))):
         first.setdefault(run.model_id, run)
-    due = [
-        run
-        for run in first.values()
-        if (run.lease_until is None or run.lease_until <= now) and run_id in (None, run.id)
-    ]
+    due = [run for run in first.values() if run_id in (None, run.id) and _is_due(run, now)]
     order = {RunMode.BATCH: 0, RunMode.DIRECT: 1}
     return min(
         due, key=lambda run: (order[RunMode(run.mode)], run.lease_until or run.created_at), default=None
     )
+
+
+def _is_due(run: PredictionRun, now: datetime) -> bool:
+    if run.status == JobStatus.UNKNOWN and run.submitted_at and now > run.submitted_at + LOOK_FOR:
+        return False  # a person has been asked, and decides
+    return run.lease_until is None or run.lease_until <= now
 
 
 def _take_stored(session: Session, run: PredictionRun) -> None:
@@ -143,8 +161,9 @@ def _items(session: Session, run_id: int, state: ItemState, *, after: int = -1, 
 
 def mark_sent(session: Session, items: Sequence[Item]) -> None:
     """Note that requests are about to leave; the caller commits before they do."""
-    sent = update(PredictionItem).where(col(PredictionItem.id).in_([item.id for item in items]))
-    session.execute(sent.values(state=ItemState.SENT))
+    if items:
+        leaving = {"now_is": ItemState.SENT, "why": None, "seen": None}
+        session.connection().execute(_SETTLE, [leaving | {"item": item.id} for item in items])
 
 
 def mark_all_sent(session: Session, run_id: int) -> None:
@@ -157,27 +176,29 @@ def record(
     session: Session, run: PredictionRun, model: ModelVersion, landed: Sequence[Landed], *, now: datetime
 ) -> None:
     """Write what came back: answers, failures, bills and counts. The caller commits, so it is all or nothing."""
+    if not landed:
+        return
     answers = [_prediction(run, each, now) for each in landed if each.reply.forecast is not None]
     if answers:
         insert_new(session, Prediction, answers)
-    for each in landed:
-        ok = each.reply.forecast is not None
-        done = update(PredictionItem).where(col(PredictionItem.id) == each.item.id)
-        failure = None if ok else each.reply.failure or Failure.PROVIDER_ERROR
-        detail = None if ok else each.reply.detail[:300]
-        session.execute(
-            done.values(state=ItemState.OK if ok else ItemState.FAILED, failure=failure, detail=detail)
-        )
-        if each.bill is not None:
-            about = charge(run, model, article=each.item.article_id, **each.bill.detail)
-            ledger.spend(session, about, micro_usd=each.bill.micro_usd, now=now)
-    n_ok = sum(each.reply.forecast is not None for each in landed)
-    change(
-        session,
-        int(run.id or 0),
-        answered=PredictionRun.answered + n_ok,
-        failed=PredictionRun.failed + len(landed) - n_ok,
-    )
+    session.connection().execute(_SETTLE, [_settled(each) for each in landed])
+    bills = [
+        (charge(run, model, article=each.item.article_id, **each.bill.detail), each.bill.micro_usd)
+        for each in landed
+        if each.bill is not None
+    ]
+    if bills:
+        spend_all(session, charge(run, model, requests=len(bills)), bills, now=now)
+    counts = {"run": run.id, "ok": len(answers), "bad": len(landed) - len(answers)}
+    session.connection().execute(_COUNT, counts)
+
+
+def _settled(landed: Landed) -> dict[str, Any]:
+    reply = landed.reply
+    if reply.forecast is not None:
+        return {"item": landed.item.id, "now_is": ItemState.OK, "why": None, "seen": None}
+    why = reply.failure or Failure.PROVIDER_ERROR
+    return {"item": landed.item.id, "now_is": ItemState.FAILED, "why": why, "seen": reply.detail[:300]}
 
 
 def _prediction(run: PredictionRun, landed: Landed, now: datetime) -> dict[str, Any]:

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, update
+from sqlalchemy import bindparam, func, update
 from sqlmodel import Session, col, select
 
 from core import ledger
+from core.domain.policy import Policy
 from core.domain.types import (
     ACTIVE_JOB_STATUSES,
     AlertState,
@@ -24,6 +25,19 @@ from core.models import Alert, ModelVersion, PredictionItem, PredictionRun
 LEASE = timedelta(minutes=3)
 #: The alert that asks a person about a batch whose fate is unknown.
 UNKNOWN_RULE = "BATCH_UNKNOWN"
+
+
+#: Built once, like the other statements that every request needs: building takes longer than running.
+_EXTEND = (
+    update(PredictionRun)
+    .where(
+        col(PredictionRun.id) == bindparam("run"),
+        col(PredictionRun.lease_owner) == bindparam("owner"),
+        col(PredictionRun.status).in_(ACTIVE_JOB_STATUSES),
+    )
+    .values(lease_until=bindparam("until"))
+    .returning(col(PredictionRun.cancel_requested))
+)
 
 
 @dataclass(frozen=True)
@@ -43,19 +57,12 @@ class Lease:
         LeaseLost
             If another driver has the run now, or it has ended.
         """
-        held = (
-            update(PredictionRun)
-            .where(
-                col(PredictionRun.id) == self.run_id,
-                col(PredictionRun.lease_owner) == self.owner,
-                col(PredictionRun.status).in_(ACTIVE_JOB_STATUSES),
-            )
-            .values(lease_until=now + LEASE, **values)
-            .returning(col(PredictionRun.cancel_requested))
-        )
-        asked = session.execute(held).scalar_one_or_none()
+        held = {"run": self.run_id, "owner": self.owner, "until": now + LEASE}
+        asked = session.connection().execute(_EXTEND, held).scalar_one_or_none()
         if asked is None:
             raise LeaseLost(f"Prediction run {self.run_id}")
+        if values:
+            change(session, self.run_id, **values)
         return bool(asked)
 
     def hand_back(
@@ -77,7 +84,9 @@ def get_run(session: Session, run_id: int) -> PredictionRun:
 
 def change(session: Session, run_id: int, **values: Any) -> None:
     """Write columns of a run; the caller commits."""
-    session.execute(update(PredictionRun).where(col(PredictionRun.id) == run_id).values(**values))
+    session.connection().execute(
+        update(PredictionRun).where(col(PredictionRun.id) == run_id).values(**values)
+    )
 
 
 def charge(run: PredictionRun, model: ModelVersion, **detail: Any) -> ledger.Charge:
@@ -96,6 +105,12 @@ def charge(run: PredictionRun, model: ModelVersion, **detail: Any) -> ledger.Cha
 def billed_name(model: ModelVersion) -> str:
     """Return the name by which the vendor bills a model version: its own name where it is tuned."""
     return str(model.params.get("remote_model") or model.base_model)
+
+
+def may_still_spend(session: Session, policy: Policy, run: PredictionRun, *, now: datetime) -> int:
+    """Return what the month's budget leaves to a run, its own reservation included, in micro-dollars."""
+    state = ledger.standing(session, policy, simulated=run.simulated, now=now)
+    return state.left + ledger.reserved(session, run.key)
 
 
 @dataclass(frozen=True)
@@ -170,15 +185,12 @@ def _verdict(session: Session, run_id: int, ending: Ending) -> tuple[JobStatus, 
 
 def recount(session: Session, run_id: int) -> None:
     """Set the counts of a run to what its items say."""
-    states = dict(
-        session.execute(
-            select(PredictionItem.state, func.count())
-            .where(PredictionItem.run_id == run_id)
-            .group_by(col(PredictionItem.state))
-        )
-        .tuples()
-        .all()
+    counted = (
+        select(PredictionItem.state, func.count())
+        .where(PredictionItem.run_id == run_id)
+        .group_by(col(PredictionItem.state))
     )
+    states = dict(session.exec(counted).all())
     change(
         session,
         run_id,
@@ -187,13 +199,18 @@ def recount(session: Session, run_id: int) -> None:
     )
 
 
-def open_alert(session: Session, run: PredictionRun, message: str, *, now: datetime) -> None:
-    """Ask a person about a batch whose fate is unknown; one row for a run. The caller commits."""
-    key = f"{UNKNOWN_RULE}|{run.key}"
+def open_alert(
+    session: Session, run: PredictionRun, message: str, *, now: datetime, key: str | None = None
+) -> None:
+    """Tell people about a run; one row for a `key`, which by default is the run's unknown fate.
+
+    The caller commits. An alert that somebody has taken note of is not opened again.
+    """
+    key = key or f"{UNKNOWN_RULE}|{run.key}"
     row = session.exec(select(Alert).where(Alert.key == key)).first()
-    row = row or Alert(key=key, rule=UNKNOWN_RULE, message=message, at=now)
+    row = row or Alert(key=key, rule=key.split("|")[0], message=message, at=now)
     row.message, row.detail, row.closed_at = message, {"run": run.id}, None
-    if row.state == AlertState.RESOLVED:  # one that somebody has acknowledged stays so
+    if row.state == AlertState.RESOLVED:
         row.state, row.at = AlertState.OPEN, now
     session.add(row)
 

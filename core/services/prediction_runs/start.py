@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 from sqlmodel import Session, col, desc, select
@@ -26,7 +26,7 @@ from core.models import (
     PredictionRun,
 )
 from core.providers.base import NewsText
-from core.services.prediction_runs.rows import Ending, charge, end_run, get_run
+from core.services.prediction_runs.rows import Ending, charge, close_alert, end_run, get_run
 
 #: Values of one IN list: below every SQLite build's limit of parameters.
 _LOOKUP = 5_000
@@ -104,9 +104,9 @@ def missing(session: Session, wish: Wish) -> Missing:
 
 def _listed(session: Session, wish: Wish) -> list[int]:
     wanted = list(dict.fromkeys(wish.article_ids or ()))
-    known: set[int] = set()
+    known: set[int | None] = set()
     for some in _chunks(wanted, _LOOKUP):
-        known.update(session.exec(select(col(Article.id)).where(col(Article.id).in_(some))))
+        known.update(session.exec(select(Article.id).where(col(Article.id).in_(some))).all())
     if unknown := [each for each in wanted if each not in known]:
         raise NotFound("article", unknown[0], "Choose articles on the Samples page")
     return wanted
@@ -271,6 +271,40 @@ def request_cancel(session: Session, run_id: int, *, now: datetime) -> Predictio
     if run.status == JobStatus.QUEUED:
         return end_run(session, run_id, Ending(JobStatus.CANCELLED, "Cancelled before it began."), now=now)
     run.cancel_requested = True
+    session.add(run)
+    session.commit()
+    return run
+
+
+def resolve_unknown(
+    session: Session,
+    run_id: int,
+    decision: Literal["send_again", "give_up"],
+    *,
+    actor: str,
+    now: datetime,
+) -> PredictionRun:
+    """Do what a person decided about a batch whose fate is unknown.
+
+    Raises
+    ------
+    NotFound, Refused
+        If there is no such run, or its fate is known.
+    """
+    run = get_run(session, run_id)
+    if run.status != JobStatus.UNKNOWN:
+        raise Refused(
+            f"The fate of prediction run {run_id} is known ({run.status})", "Nothing needs to be decided"
+        )
+    if decision == "give_up":
+        error = f"Given up by {actor}: nobody knows whether the vendor ever had this batch."
+        detail = "its batch was given up; it may have been billed"
+        return end_run(session, run_id, Ending(JobStatus.FAILED, error, detail=detail), now=now)
+    close_alert(session, run, now=now)
+    # the provider notes there what may have been sent; a person has just said that it was not
+    run.handle = {name: value for name, value in (run.handle or {}).items() if name not in ("sends", "lost")}
+    run.status, run.error = JobStatus.QUEUED, None
+    run.submitted_at = run.lease_owner = run.lease_until = None
     session.add(run)
     session.commit()
     return run

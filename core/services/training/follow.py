@@ -146,11 +146,12 @@ def _settle(session: Session, desk: Desk, job: TrainingJob, model: TrainedModel)
         return
     (price,) = quote["prices"]
     if model.billed_tokens is None:
-        amount, detail = int(quote["likely"]), {"tokens": None}  # the estimate stands in for a bill
+        amount = int(quote["likely"])
     else:  # dollars a million tokens are micro-dollars a token
         amount = ceil(model.billed_tokens * Decimal(price["usd"]))
-        detail = {"tokens": model.billed_tokens}
-    ledger.spend(session, charge(job, price=price, **detail), micro_usd=amount, now=desk.clock())
+    estimated = model.billed_tokens is None
+    bill = charge(job, price=price, tokens=model.billed_tokens, estimated=estimated)
+    ledger.spend(session, bill, micro_usd=amount, now=desk.clock())
 
 
 def has_work(session: Session) -> bool:

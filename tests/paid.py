@@ -1,8 +1,9 @@
 """An application whose OpenAI is the loopback server, and a look at what that server holds afterwards."""
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
+from urllib.request import Request, urlopen
 
 from pydantic import SecretStr
 from sqlmodel import select
@@ -30,7 +31,6 @@ class Clock:
     """A clock that moves when it is told to."""
 
     now: datetime = NOW
-    ticks: list = field(default_factory=list)
 
     def __call__(self):
         return self.now
@@ -99,5 +99,9 @@ def creations(vendor: Loopback):
     return sum(seen == ("POST", "/v1/fine_tuning/jobs") for seen in vendor.requests)
 
 
-def increasing(values):
-    return all(a <= b for a, b in pairwise(values))
+def paid_for(vendor: Loopback):
+    """Return the trainings at the vendor that run or will run to their end, by id."""
+    asked = Request(f"{vendor.url}/v1/fine_tuning/jobs?limit=50", headers={"Authorization": f"Bearer {KEY}"})
+    with urlopen(asked, timeout=10) as answer:
+        jobs = json.load(answer)["data"]
+    return [each["id"] for each in jobs if each["status"] not in ("cancelled", "failed")]

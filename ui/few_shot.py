@@ -1,0 +1,131 @@
+"""Few-shot versions: a provider's model with a prompt that shows it solved examples, seen before it is made."""
+
+import json
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core.domain.prompting import Prompt
+from core.queries.models import ModelVersion, datasets_of
+from core.workflows import ProviderState, predictions
+from ui import format as fmt
+from ui.components import facts, perform, section, simulated_badge
+from ui.endings import by_provider, endings, tell
+from ui.i18n import t, tn
+from ui.provider_cards import destination, ordered, title
+from ui.state import Session, app
+
+#: Where no dataset version lends its articles.
+_DEFAULTS = 0
+
+
+def create(session: Session, target: str, states: Sequence[ProviderState]) -> None:
+    """Draw the form of a new few-shot version."""
+    section(
+        t("A few-shot version"),
+        t(
+            "A base model that is not trained: every question carries the instructions and one solved example of "
+            "each class. The examples are articles of a dataset version's training part which the few-shot model "
+            "they came with got right; never of its validation or test part."
+        ),
+    )
+    answering = [state for state in ordered(states) if _answering(state)]
+    if not answering:
+        st.caption(
+            t("No provider is set up that answers with a base model: see the Training page for their keys.")
+        )
+        return
+    named = by_provider(answering)
+    first, second, third = st.columns([2, 2, 3], vertical_alignment="bottom")
+    with first:
+        name = st.selectbox(
+            t("Provider"),
+            list(named),
+            key="few_shot_provider",
+            placeholder=fmt.DASH,
+            format_func=lambda key: title(named[key]),
+        )
+    state = named[name]
+    with second:
+        base = st.selectbox(
+            t("Base model"),
+            _models(state),
+            key=f"few_shot_base_{name}",
+            placeholder=t("the vendor's name"),
+            accept_new_options=True,
+            help=t("Choose one, or type a name that the vendor offers to you."),
+        )
+    with third:
+        dataset_id = _examples(session, target)
+    for end in endings(state, base or "", app().now().date()):
+        tell(end)
+    where = t("News goes to: {place}", place=destination(state))
+    st.caption(f":material/share_location: {where} · {t('Making a version sends nothing.')}")
+    if st.button(
+        t("Make the version"), type="primary", icon=":material/add:", key="few_shot_make", disabled=not base
+    ):
+        perform(
+            lambda: predictions.create_few_shot(app(), name, (base or "").strip(), dataset_id),
+            working=t("Choosing examples …"),
+            done=t("The few-shot version is made: ask it on the Evaluation tab."),
+        )
+
+
+def _answering(state: ProviderState) -> bool:
+    """Tell whether a provider is asked over a network with a prompt: one that trains its own files is not."""
+    return state.card.configured and (state.priced or state.simulated or not state.trains)
+
+
+def _models(state: ProviderState) -> list[str]:
+    return [model.name for model in state.card.base_models if model.answers and model.name]
+
+
+def _examples(session: Session, target: str) -> int | None:
+    versions = {version.id: version for version in datasets_of(session, target)}
+    chosen = st.selectbox(
+        t("Examples from"),
+        [*versions, _DEFAULTS],
+        key=f"few_shot_examples_{target}",
+        placeholder=fmt.DASH,
+        format_func=lambda key: (
+            t("made-up articles of no real company")
+            if key == _DEFAULTS
+            else t(
+                "training part of {hash}, built {at}",
+                hash=fmt.short_hash(versions[key].sha256),
+                at=fmt.moment(versions[key].created_at),
+            )
+        ),
+        help=t("A class of which there is no such article takes a made-up one."),
+    )
+    return None if chosen in (None, _DEFAULTS) else chosen
+
+
+def prompt(model: ModelVersion) -> None:
+    """Draw the exact prompt that is stored with a model version; nothing where it has none."""
+    if not model.prompt.get("system"):
+        return
+    stored = Prompt.from_json(model.prompt)
+    label = tn("The exact prompt, with {n} example", "The exact prompt, with {n} examples", len(stored.shots))
+    with st.expander(label, icon=":material/description:", key=f"prompt_{model.id}"):
+        if model.simulated:
+            st.markdown(simulated_badge())
+        st.caption(t("Instructions"))
+        st.code(stored.system, language=None, wrap_lines=True)
+        for shot in stored.shots:
+            source = t("made up") if shot.article_id is None else t("article {id}", id=shot.article_id)
+            st.caption(f"{fmt.word('sentiment', shot.answer.sentiment)} · {source}")
+            shown = {
+                "confidence": shot.answer.confidence,
+                "keywords": list(shot.answer.keywords),
+                "reason": shot.answer.reason,
+            }
+            facts(
+                [
+                    (t("Title"), shot.title),
+                    (t("Body"), shot.body or fmt.DASH),
+                    (t("Answer"), json.dumps(shown, ensure_ascii=False)),
+                ]
+            )
+        st.caption(t("Template of the question"))
+        st.code(str(model.prompt.get("user", "")), language=None, wrap_lines=True)

@@ -1,0 +1,214 @@
+"""Provider cards: what each can do, what it said when asked, its dates, prices, and where the news goes."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import streamlit as st
+
+from core import workflows
+from core.workflows import ProviderState
+from ui import format as fmt
+from ui import money
+from ui.components import perform, section, simulated_badge
+from ui.endings import ending, endings, tell
+from ui.i18n import mark, t, tn
+from ui.state import app
+
+_STATUS = {
+    "ready": ("green", mark("Ready")),
+    "blocked": ("red", mark("Blocked")),
+    "unknown": ("orange", mark("Unknown")),
+}
+_ASKS = {
+    "train": (":material/model_training:", mark("Trains"), mark("Does not train")),
+    "answer": (":material/forum:", mark("Answers"), ""),
+}
+
+
+def ordered(states: Sequence[ProviderState]) -> list[ProviderState]:
+    """Return providers as a person without keys meets them: the free, the played, those with keys, the rest."""
+    return sorted(states, key=lambda state: (not state.card.configured, state.priced, not state.simulated))
+
+
+def destination(state: ProviderState) -> str:
+    """Return where news goes that a provider is sent, for a sentence."""
+    place = state.card.destination
+    return fmt.plain(t(place)) if place else t("the address that you set")
+
+
+def title(state: ProviderState) -> str:
+    """Return a provider's name for people, without the mark that stands beside it as a badge."""
+    return state.card.title.removesuffix(" (SIMULATED)")
+
+
+def base_models(state: ProviderState) -> list[str]:
+    """Return the models of a provider that can be tuned, its default first."""
+    return [model.name for model in state.card.base_models if model.trainable]
+
+
+def chosen_base(state: ProviderState) -> str:
+    """Return the known base model chosen for a provider in the launch form, else its default."""
+    models = base_models(state) or [model.name for model in state.card.base_models]
+    kept = st.session_state.get(f"train_base_{state.card.name}")
+    return kept if kept in models else next(iter(models), "")
+
+
+def draw(states: Sequence[ProviderState]) -> None:
+    """Draw the cards of the providers that are set up; the others fold into one line."""
+    section(
+        t("Providers"),
+        t("Asking a provider is free: nothing is uploaded. What it said last is kept with its time."),
+    )
+    prices = {
+        card["name"]: card["models"] for card in workflows.providers_report(app(), ask=False)["providers"]
+    }
+    ready = [state for state in ordered(states) if state.card.configured]
+    missing = [state for state in ordered(states) if not state.card.configured]
+    with st.grid(3, min_column_width=300):
+        for state in ready:
+            with st.container(border=True, height="stretch"):
+                card(state, prices.get(state.card.name, []))
+    if missing:
+        names = ", ".join(fmt.plain(title(state)) for state in missing)
+        label = tn(
+            "{n} more provider needs a key: {names}",
+            "{n} more providers need keys: {names}",
+            len(missing),
+            names=names,
+        )
+        with (
+            st.expander(label, icon=":material/key_off:", key="providers_without_keys"),
+            st.grid(3, min_column_width=300),
+        ):
+            for state in missing:
+                with st.container(border=True, height="stretch"):
+                    card(state, prices.get(state.card.name, []))
+
+
+def card(state: ProviderState, models: Sequence[Mapping[str, Any]]) -> None:
+    """Draw one provider."""
+    today = app().now().date()
+    badge = f" {simulated_badge()}" if state.simulated else ""
+    st.markdown(f"**{fmt.plain(title(state))}**{badge}")
+    _keys(state)
+    if state.card.configured:
+        st.markdown("&ensp;".join(_can(state, what) for what in _ASKS))
+        for what in _ASKS:
+            _said(state, what)
+    for found in endings(state, chosen_base(state), today):
+        tell(found)
+    _training_price(state, models)
+    st.caption(f":material/share_location: {t('News goes to: {place}', place=destination(state))}")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if state.card.configured:
+            _check(state)
+    _more(state, models, today)
+
+
+def _keys(state: ProviderState) -> None:
+    if not state.card.keys:
+        return
+    missing = [name for name, given in state.card.keys.items() if not given]
+    given = [name for name, given in state.card.keys.items() if given]
+    if missing:
+        names = ", ".join(f"`{name}`" for name in missing)
+        st.markdown(f":gray-badge[:material/key_off: {t('No key')}]")
+        st.caption(
+            t(
+                "Set {names} in the environment or in `.streamlit/secrets.toml` and start the program again.",
+                names=names,
+            )
+        )
+    if given:
+        names = ", ".join(f"`{name}`" for name in given)
+        st.caption(f":material/key: {t('given: {names}', names=names)}", help=t("The value is never shown."))
+
+
+def status_badge(state: ProviderState, what: str) -> str:
+    """Return what a provider said last when it was asked whether it would train or answer, as a badge."""
+    said = state.checks.get(what)
+    if said is None:
+        return (
+            f":gray-badge[{t('Not asked yet')}]"
+            if state.priced or state.simulated
+            else f":green-badge[{t('Ready')}]"
+        )
+    colour, word = _STATUS.get(said.status, ("gray", mark("Unknown")))
+    return f":{colour}-badge[{t(word)}]"
+
+
+def _can(state: ProviderState, what: str) -> str:
+    icon, does, does_not = _ASKS[what]
+    if what == "train" and not state.trains:
+        return f":gray[{icon} {t(does_not)}]"
+    return f"{icon} {t(does)} {status_badge(state, what)}"
+
+
+def _said(state: ProviderState, what: str) -> None:
+    """Draw the sentence of a provider's last answer with its time."""
+    said = state.checks.get(what)
+    if said is None or (what == "train" and not state.trains):
+        return
+    ago = t("asked {ago}", ago=fmt.ago(said.at, app().now()))
+    icon, _, _ = _ASKS[what]
+    st.caption(f"{icon} {' · '.join(filter(None, [fmt.plain(t(said.reason)) if said.reason else '', ago]))}")
+
+
+def _training_price(state: ProviderState, models: Sequence[Mapping[str, Any]]) -> None:
+    if not state.trains:
+        return
+    if not state.priced:
+        st.caption(f":material/payments: {t('Training is free.')}")
+        return
+    base = chosen_base(state)
+    found = next((model["prices"].get("training") for model in models if model["name"] == base), None)
+    if found is None:
+        said = t("No price is known for training {model}.", model=fmt.plain(base))
+        st.markdown(f":small[:orange[:material/payments: {said}]]")
+        return
+    line = t("Training {model}: {price}", model=fmt.plain(base), price=money.price(found))
+    st.caption(f":material/payments: {line}", help=t("Source: {source}", source=fmt.plain(found["source"])))
+
+
+def _check(state: ProviderState) -> None:
+    name = state.card.name
+    if st.button(t("Check now"), icon=":material/network_check:", key=f"check_{name}"):
+        perform(
+            lambda: workflows.check_provider(app(), name),
+            working=t("Asking {name} …", name=fmt.plain(title(state))),
+            done=t("{name} was asked.", name=fmt.plain(title(state))),
+        )
+
+
+def _more(state: ProviderState, models: Sequence[Mapping[str, Any]], today: date) -> None:
+    fees = {
+        model["prices"]["hosting_hour"]["usd"]: model["prices"]["hosting_hour"]
+        for model in models
+        if "hosting_hour" in model["prices"]
+    }
+    if not (state.card.notes or fees or len(models) > 1):
+        return
+    with st.expander(t("Notes, fees and models"), key=f"notes_{state.card.name}"):
+        for note in state.card.notes:
+            st.markdown(f"- {fmt.plain(t(note))}")
+        for usd, found in fees.items():
+            fee = t(
+                "A tuned model that is set up costs {usd} an hour, asked or not, as of {day}",
+                usd=fmt.plain(f"${usd}"),
+                day=found["as_of"],
+            )
+            st.markdown(f"- {fee if found['certain'] else t('{fact} (reported)', fact=fee)}")
+        for model in state.card.base_models:
+            if model.name:
+                _model(model, today)
+
+
+def _model(model: Any, today: date) -> None:
+    can = [word for word, does in ((t("trains"), model.trainable), (t("answers"), model.answers)) if does]
+    if not model.certain:
+        can.append(t("not confirmed by the vendor's list"))
+    dates = [ending(known, today) for known in model.dates]
+    line = " · ".join([fmt.plain(model.name), ", ".join(can), *(found.sentence for found in dates)])
+    sources = " ".join(dict.fromkeys(found.source for found in dates if found.source))
+    st.caption(line, help=sources or None)
