@@ -33,6 +33,7 @@ def main() -> None:
         states = workflows.provider_states(app())
         if tabs.label == t("Few-shot"):
             few_shot.create(session, target, states)
+            few_shot.versions(rows)
         elif not rows:
             with empty(t("No model version yet: train one, or import predictions with the news.")):
                 go_to("training", t("Train"), key="train_first", training_tab_next=t("Jobs"))

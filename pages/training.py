@@ -4,7 +4,7 @@ import streamlit as st
 
 from core import workflows
 from core.queries.progress import progress
-from ui import datasets, job_history, jobs, launch, provider_cards, sweep
+from ui import datasets, job_history, jobs, launch, prediction_runs, provider_cards, sweep
 from ui.components import LazyTabs, empty, go_to, header, section
 from ui.i18n import t
 from ui.state import Session, app, reading
@@ -16,6 +16,7 @@ def desk(session: Session) -> None:
     launch.desk(session, states)
     if jobs.live_jobs(detailed=True):
         st.caption(t("This view follows the jobs by itself; you may leave the page."))
+    prediction_runs.live()
     provider_cards.draw(states)
     sweep.results(session)
     section(t("History"))

@@ -261,6 +261,26 @@ def test_the_ledger_is_listed_newest_first_and_filtered(spent, wanted, reference
     assert ask(spent, queries.count_ledger, wanted) == len(references)
 
 
+def test_the_way_from_estimate_to_bill_is_summed_by_what_was_bought(app):
+    with writing(app.engine) as session:
+        for reference in ("a", "b"):
+            reserve(session, app.policy, bill(reference), likely=10, high=30, now=NOW)
+            spend(session, bill(reference), micro_usd=12, now=NOW)
+        release(session, bill("a"), now=NOW)
+        spend(session, bill("c", provider="openai", simulated=True), micro_usd=5, now=NOW)
+        session.commit()
+    first, second = ask(app, queries.purchases, queries.ALL)
+    assert (first.provider, first.estimated, first.reserved, first.billed, first.released) == (
+        "gemini",
+        20,
+        60,
+        24,
+        12 + 12 + 18,
+    )
+    assert (second.provider, second.simulated, second.billed) == ("openai", True, 5)
+    assert len(ask(app, queries.purchases, LedgerFilter(simulated=True))) == 1
+
+
 def test_the_ledger_has_pages(spent):
     second = ask(spent, queries.ledger_page, LedgerFilter(), page=2, size=3)
     assert [row.reference for row in second] == ["d", "c", "b"]

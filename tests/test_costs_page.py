@@ -182,13 +182,14 @@ def test_the_plans_figures_stand_beside_the_measured_ones(busy):
     assert table["Here"].tolist()[:2] == ["\\$50\\.00", "\\$8\\.00"]
 
 
-def test_the_ledger_is_filtered_and_turns_pages(busy):
+def test_the_ledger_is_filtered_with_its_sums(busy):
     screen = visit("Ledger")
-    assert len(screen.dataframe[0].value) == 18
+    assert [len(frame.value) for frame in screen.dataframe] == [3, 13]
+    assert screen.dataframe[0].value["Billed"].tolist() == ["$12.34", "$8.00", "$2.10"]
     screen.selectbox(key="ledger_kind").set_value("actual").run()
-    assert set(screen.dataframe[0].value["What it says"]) == {"Billed"}
+    assert set(screen.dataframe[1].value["What it says"]) == {"Billed"}
     screen.selectbox(key="ledger_simulated").set_value(True).run()
-    assert screen.dataframe[0].value["Money"].tolist() == ["SIMULATED"]
+    assert screen.dataframe[1].value["Money"].tolist() == ["SIMULATED"]
     screen.selectbox(key="ledger_provider").set_value("gemini").run()
     assert any("No row passes" in caption.value for caption in screen.caption)
 
@@ -203,8 +204,9 @@ def test_every_price_says_its_day_source_certainty_and_what_the_library_says(app
     frame = screen.dataframe[0].value
     assert len(frame) == len(app.prices)
     assert set(frame["Certainty"]) == {"published", "reported"}
-    assert (frame["genai-prices"] == "the same").sum() >= 90
-    assert all(frame["Source"]) and all(frame["As of"])
+    assert (frame["genai-prices"] == "the same").sum() >= 60
+    assert all(frame["Source"])
+    assert all(frame["As of"])
     assert any("says the same of all" in caption.value for caption in screen.caption)
 
 

@@ -47,10 +47,8 @@ def test_the_prompt_shows_a_success_article_of_each_class_that_has_one(app):
     assert (shots["positive"].article_id, shots["negative"].article_id) == (1, 3)
     assert shots["neutral"] == DEFAULT_SHOTS[Sentiment.NEUTRAL]  # the imported model was never right there
     assert (shots["positive"].title, shots["positive"].body) == ("News number 0 about company 0", "Body 0")
-    assert (shots["positive"].answer.confidence, shots["positive"].answer.keywords) == (
-        80,
-        ("number", "about", "company", "News"),
-    )
+    answer = shots["positive"].answer
+    assert (answer.confidence, answer.keywords) == (80, ("News", "number", "about", "company"))
 
 
 def test_examples_come_from_the_training_part_only(app):

@@ -135,6 +135,11 @@ AFTER_SENDING = [
     (Fault("status", GENERATE, status=200, body=""), Failure.UNREADABLE),
     (Fault("status", GENERATE, status=200, body="[1, 2]"), Failure.UNREADABLE),
     (Fault("status", GENERATE, status=200, body="null"), Failure.UNREADABLE),
+    (Fault("status", GENERATE, status=200, body="[" * 100_000), Failure.UNREADABLE),
+    (
+        Fault("status", GENERATE, status=200, body="x", headers={"Content-Encoding": "gzip"}),
+        Failure.UNREADABLE,
+    ),
 ]
 
 
@@ -144,6 +149,7 @@ def test_what_may_have_been_carried_out_is_not_sent_again_and_may_be_billed(play
     assert (reply.forecast, reply.failure) == (None, failure)
     assert (reply.billed, requests) == (None, 1)
     assert 0 < len(reply.detail) <= 300
+    assert "<" not in reply.detail  # no page is quoted
 
 
 def test_a_response_in_another_encoding_is_no_answer(play):

@@ -157,7 +157,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=steps)
 def test_spent_and_reserved_never_pass_the_cap_however_calls_interleave(engine, steps):
     with writing(engine) as session:

@@ -163,6 +163,28 @@ def test_after_a_persons_word_a_list_that_cannot_be_read_is_still_no_proof_that_
         assert posts(server) == 1
 
 
+def test_after_a_persons_word_trouble_with_the_files_is_no_proof_either(tmp_path):
+    with vendor(script=faults(Fault("500_after", CREATE), list_lag_s=60)) as (server, made):
+        driver = Driver()
+        with pytest.raises(FateUnknown):
+            start(made, driver, tmp_path)
+        del driver.handle["sends"], driver.handle["lost"]
+        server.script = faults(Fault("status", "* /v1/files*", status=500))
+        assert start(made, driver, tmp_path)["job"] == jobs(server)[0].id
+        assert posts(server) == 1
+
+
+def test_a_list_that_does_not_end_does_not_prove_that_a_job_is_missing(tmp_path):
+    turning = {"data": [{"id": "ftjob-1", "created_at": 1}], "has_more": True}
+    script = faults(
+        Fault("500_after", CREATE), Fault("status", LIST, nth=(2, 3, 4), status=200, body=turning)
+    )
+    with vendor(script=script) as (server, made):
+        with pytest.raises(FateUnknown, match="does not end"):
+            start(made, Driver(), tmp_path)
+        assert posts(server) == 1
+
+
 def test_a_driver_killed_before_its_request_left_is_followed_by_one_request(tmp_path):
     with vendor() as (server, made):
         driver = Driver()
@@ -172,6 +194,17 @@ def test_a_driver_killed_before_its_request_left_is_followed_by_one_request(tmp_
         start(made, driver, tmp_path)
         assert driver.handle["sends"] == 2
         assert (posts(server), len(jobs(server))) == (1, 1)
+
+
+def test_a_driver_killed_after_its_request_left_is_followed_by_one_that_looks_only_for_the_job(tmp_path):
+    with vendor() as (server, made):
+        driver = Driver()
+        with pytest.raises(Killed):
+            start(made, driver, tmp_path, dies_at=4)  # the job's id is not written down
+        del driver.handle["job"]
+        server.script = faults(Fault("status", "* /v1/files*", status=500))
+        assert start(made, driver, tmp_path)["job"] == jobs(server)[0].id
+        assert posts(server) == 1
 
 
 def test_where_a_list_proves_nothing_a_killed_driver_leaves_the_fate_unknown(tmp_path):

@@ -107,6 +107,7 @@ def test_dates_that_the_vendor_lists_take_the_place_of_reported_ones():
         (CUSTOM, "http://192.168.0.7:8000/v1", False),
         (CUSTOM, "http://[::1]:8000/v1", False),
         (CUSTOM, "http://gpu-box:8000/v1", False),
+        (CUSTOM, "https://[2606:4700::1111]/v1", True),
         (CUSTOM, "https://gateway.example/v1", True),
         (CUSTOM, "https://8.8.8.8/v1", True),
     ],

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from datetime import UTC, datetime
 
 import pytest
 from sqlmodel import func, select
@@ -9,9 +10,8 @@ from sqlmodel import func, select
 from core.db import reading
 from core.domain.types import Failure
 from core.errors import InputRejected, Refused
-from core.models import Article, Outcome
+from core.models import Article
 from core.workflows import predictions
-from core.workflows.data import refresh
 from core.workflows.prediction_file import COLUMNS, predict_file
 from tests.predicting import MODEL, PRICE, VENDOR, Clock, PaidVendor, bad, entries, good, money, run
 
@@ -142,18 +142,14 @@ def test_an_unusable_table_is_refused_before_anything_happens(app, tmp_path, ven
     assert vendor.asker.asked.total() == 0
 
 
-def test_what_is_not_dated_gets_no_outcome_of_the_market(app, tmp_path):
+def test_what_is_not_dated_stays_so_and_can_get_no_outcome_of_the_market(app, tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("title,date\nundated,\ndated,2025-11-03T10:00:00+09:00\n")
     judge(app, path)
-    refresh(app)
     with reading(app.engine) as session:
         query = select(Article.title, Article.effective_at).where(Article.origin == "api")
         found = dict(session.exec(query).all())
-        session_of = select(Outcome.state).join(Article, Article.id == Outcome.article_id)
-        states = session.exec(session_of.where(Article.title == "undated")).all()
-    assert (found["undated"], found["dated"] is None) == (None, False)
-    assert states in ([], ["void"])
+    assert found == {"undated": None, "dated": datetime(2025, 11, 3, 1, 0, tzinfo=UTC)}
 
 
 def test_a_text_that_is_stored_already_is_not_stored_again(app, tmp_path):

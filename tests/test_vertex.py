@@ -370,6 +370,19 @@ def test_without_credentials_it_is_said_how_to_sign_in(server, tmp_path, monkeyp
         nobody.trainer.start(spec(), tmp_path, Book().launch())
 
 
+@pytest.mark.parametrize("changes", [{"credentials": None}, {"project": ""}])
+def test_credentials_that_are_gone_do_not_end_what_may_be_under_way(server, tmp_path, monkeypatch, changes):
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
+    nobody = provider(server, **changes).trainer
+    with pytest.raises(FateUnknown, match="could not be looked for"):
+        nobody.start(spec(), tmp_path, Book().launch({"train_uri": "gs://b/t", "sends": 1}))
+    for look in (nobody.poll, nobody.cancel):
+        with pytest.raises(ProviderUnreachable):
+            look({"job": "projects/p/locations/us-central1/tuningJobs/1"}, tmp_path)
+
+
 def test_the_environment_does_not_redirect_it(server, trainer, monkeypatch):
     monkeypatch.setenv("GOOGLE_API_KEY", "AIzaOtherKey-000000")
     monkeypatch.setenv("GOOGLE_GENAI_USE_VERTEXAI", "false")

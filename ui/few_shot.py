@@ -1,12 +1,13 @@
 """Few-shot versions: a provider's model with a prompt that shows it solved examples, seen before it is made."""
 
-import json
 from collections.abc import Sequence
 
 import streamlit as st
 
 from core.domain.prompting import Prompt
-from core.queries.models import ModelVersion, datasets_of
+from core.domain.training_format import assistant_message
+from core.domain.types import ModelKind
+from core.queries.models import ModelVersion, RegistryRow, datasets_of
 from core.workflows import ProviderState, predictions
 from ui import format as fmt
 from ui.components import facts, perform, section, simulated_badge
@@ -15,6 +16,8 @@ from ui.i18n import t, tn
 from ui.provider_cards import destination, ordered, title
 from ui.state import Session, app
 
+#: Versions listed, newest first; the registry has them all.
+SHOWN = 5
 #: Where no dataset version lends its articles.
 _DEFAULTS = 0
 
@@ -71,6 +74,23 @@ def create(session: Session, target: str, states: Sequence[ProviderState]) -> No
         )
 
 
+def versions(rows: Sequence[RegistryRow]) -> None:
+    """Draw the newest few-shot versions of a target with their prompts."""
+    made = [
+        row.model for row in rows if row.model.kind == ModelKind.FEW_SHOT and row.model.prompt.get("system")
+    ]
+    if not made:
+        return
+    section(
+        t("Few-shot versions"),
+        t("What is stored with a version never changes: another prompt is another version."),
+    )
+    for model in made[:SHOWN]:
+        badge = f" {simulated_badge()}" if model.simulated else ""
+        st.markdown(f"**{fmt.plain(model.name)}**{badge}")
+        prompt(model)
+
+
 def _answering(state: ProviderState) -> bool:
     """Tell whether a provider is asked over a network with a prompt: one that trains its own files is not."""
     return state.card.configured and (state.priced or state.simulated or not state.trains)
@@ -108,23 +128,16 @@ def prompt(model: ModelVersion) -> None:
     stored = Prompt.from_json(model.prompt)
     label = tn("The exact prompt, with {n} example", "The exact prompt, with {n} examples", len(stored.shots))
     with st.expander(label, icon=":material/description:", key=f"prompt_{model.id}"):
-        if model.simulated:
-            st.markdown(simulated_badge())
         st.caption(t("Instructions"))
         st.code(stored.system, language=None, wrap_lines=True)
         for shot in stored.shots:
             source = t("made up") if shot.article_id is None else t("article {id}", id=shot.article_id)
             st.caption(f"{fmt.word('sentiment', shot.answer.sentiment)} · {source}")
-            shown = {
-                "confidence": shot.answer.confidence,
-                "keywords": list(shot.answer.keywords),
-                "reason": shot.answer.reason,
-            }
             facts(
                 [
                     (t("Title"), shot.title),
                     (t("Body"), shot.body or fmt.DASH),
-                    (t("Answer"), json.dumps(shown, ensure_ascii=False)),
+                    (t("Answer"), assistant_message(shot.answer)),
                 ]
             )
         st.caption(t("Template of the question"))

@@ -1,5 +1,6 @@
 """Parts of a training job on screen that the live view and the history share."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import streamlit as st
@@ -67,19 +68,24 @@ def curve(card: JobCard) -> None:
     if not points:
         return
     figure = loss_chart.losses(points, t("training part"), t("validation part"), t("step"), t("loss"))
-    show(figure, f"loss_{card.job.id}", alt=last_loss(points))
+    show(figure, f"loss_{card.job.id}", alt=_last_loss(points))
     st.caption(
-        f"{last_loss(points)} · {tn('{n} point', '{n} points', len(points))}",
+        f"{_last_loss(points)} · {tn('{n} point', '{n} points', len(points))}",
         help=t(
             "As the trainer reported it at single steps: noisy, and no measure of accuracy on new articles."
         ),
     )
 
 
-def last_loss(points: list[LossPoint]) -> str:
-    """Return the last losses that were reported, in words."""
+def last_losses(points: Sequence[LossPoint]) -> tuple[float | None, float | None]:
+    """Return the last losses reported of the training and of the validation part; None where there is none."""
     train = next((point.train for point in reversed(points) if point.train is not None), None)
     validation = next((point.validation for point in reversed(points) if point.validation is not None), None)
+    return train, validation
+
+
+def _last_loss(points: Sequence[LossPoint]) -> str:
+    train, validation = last_losses(points)
     return t(
         "last loss {train}, on the validation part {validation}",
         train=fmt.number(train, 3),

@@ -34,6 +34,7 @@ def table(session: Session) -> None:
             else t("The ledger is empty: nothing was spent, nothing is held.")
         )
         return
+    _purchases(session, wanted)
     pages = -(-n // PAGE_SIZE)
     page = min(st.session_state.get("ledger_page", 1), pages)
     _rows(session, wanted, page)
@@ -71,6 +72,23 @@ def _select(label: str, choices: Sequence[Any], name: str, words: Callable[[Any]
 
 def _whose(simulated: bool) -> str:  # noqa: FBT001 - a value of the column
     return t("SIMULATED") if simulated else t("Real")
+
+
+def _purchases(session: Session, wanted: LedgerFilter) -> None:
+    bought = queries.purchases(session, wanted)
+    frame = pd.DataFrame(
+        {
+            t("Provider"): [each.provider for each in bought],
+            t("Model"): [each.model for each in bought],
+            t("What for"): [cost_words.purpose(each.purpose) for each in bought],
+            t("Money"): [_whose(each.simulated) for each in bought],
+            t("Estimate"): [money.dollars(each.estimated) for each in bought],
+            t("Held"): [money.dollars(each.reserved) for each in bought],
+            t("Billed"): [money.dollars(each.billed) for each in bought],
+            t("Given back"): [money.dollars(each.released) for each in bought],
+        }
+    )
+    st.dataframe(frame, hide_index=True, placeholder=fmt.DASH, alt=t("From estimate to bill"))
 
 
 def _rows(session: Session, wanted: LedgerFilter, page: int) -> None:

@@ -106,12 +106,13 @@ def _start_button(
         go_to("costs", t("Open the Costs page"), key=f"costs_{key}")
         return
     label = tn("Ask about {n} article", "Ask about {n} articles", quote.missing)
-    if quote.high:
+    if quote.likely:
+        usd = money.written(quote.likely)
         label = tn(
-            "Ask about {n} article for {usd}",
-            "Ask about {n} articles for {usd}",
+            "Ask about {n} article for about {usd}",
+            "Ask about {n} articles for about {usd}",
             quote.missing,
-            usd=_price(quote),
+            usd=usd,
         )
     if not st.button(label, type="primary", icon=":material/forum:", key=f"ask_{key}"):
         return
@@ -140,8 +141,13 @@ def terms(model: ModelVersion, state: ProviderState, quote: PredictionQuote, lef
         )
         prices = [money.price(price.as_json()) for price in quote.cost.prices]
         st.caption(" · ".join([tokens, *prices]))
-    going = tn("{n} article goes to **{place}** for {name}.", "{n} articles go to **{place}** for {name}.", quote.missing,
-               place=destination(state), name=fmt.plain(model.name))  # fmt: skip
+    going = tn(
+        "{n} article goes to **{place}** for {name}.",
+        "{n} articles go to **{place}** for {name}.",
+        quote.missing,
+        place=destination(state),
+        name=fmt.plain(model.name),
+    )
     st.markdown(f":material/share_location: {going}")
     for note in state.card.notes:
         st.markdown(f"- {fmt.plain(t(note))}")

@@ -1,6 +1,7 @@
 """The price table with where each price is from, and the form that corrects one."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 import pandas as pd
 import streamlit as st
@@ -71,7 +72,7 @@ def _cross_check(rows: Sequence[PriceRow]) -> None:
     if other:
         named = "; ".join(
             f"{row.price.provider} {row.price.model}, {cost_words.price_kind(row.price.kind)}: "
-            f"{fmt.plain(f'${row.price.usd}')} / {fmt.plain(f'${row.theirs}')}"
+            f"{fmt.plain(_usd(row.price.usd))} / {fmt.plain(_usd(row.theirs))}"
             for row in other[:5]
         )
         st.warning(
@@ -113,7 +114,13 @@ def _certainty(price: Price) -> str:
 def _theirs(row: PriceRow) -> str:
     if row.theirs is None:
         return fmt.DASH
-    return f"${row.theirs}" if row.differs else t("the same")
+    return _usd(row.theirs) if row.differs else t("the same")
+
+
+def _usd(amount: Decimal) -> str:
+    """Return an amount in cents, with more digits where it has them."""
+    digits = max(2, -int(amount.as_tuple().exponent))
+    return f"${amount:.{digits}f}"
 
 
 def form() -> None:

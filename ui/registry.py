@@ -30,6 +30,7 @@ def table(session: Session, rows: list[models.RegistryRow], states: Sequence[Pro
         placeholder=fmt.DASH,
         alt=t("Model versions"),
         column_config={
+            t("Model version"): st.column_config.TextColumn(width="medium"),
             t("Measured on"): st.column_config.TextColumn(
                 help=t(
                     "The dataset version whose test part gave these figures. Figures of different versions "

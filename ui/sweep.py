@@ -15,7 +15,7 @@ from ui import format as fmt
 from ui import hyper, money, validation_scores
 from ui.components import attempt, confirm, section, simulated_badge, sorry
 from ui.i18n import t, tn
-from ui.job_parts import last_loss
+from ui.job_parts import last_losses
 from ui.launch_notes import lasting
 from ui.provider_cards import destination
 from ui.state import Session, app, flash
@@ -148,7 +148,7 @@ def results(session: Session) -> None:
 
 def _one(session: Session, sweep: Sweep) -> None:
     best = next((run for run in sweep.runs if run.macro_f1 is not None), None)
-    if any(run.job.simulated for run in sweep.runs):
+    if any(run.simulated for run in sweep.runs):
         st.markdown(f"{simulated_badge()} {t('These figures say nothing about real models.')}")
     names = hyper.differing([_settings(run) for run in sweep.runs])
     st.dataframe(
@@ -170,6 +170,7 @@ def _settings(run: SweepRun) -> dict[str, Any]:
 def _row(run: SweepRun, names: list[str], *, best: bool) -> dict[str, object]:
     metrics = run.score.metrics if run.score else {}
     given = _settings(run)
+    train, validation = last_losses(run.losses)
     return (
         {"": "★" if best else ""}
         | {name: str(given.get(name, t("default"))) for name in names}
@@ -178,7 +179,8 @@ def _row(run: SweepRun, names: list[str], *, best: bool) -> dict[str, object]:
             t("Interval"): fmt.share_interval(metrics.get("macro_f1_interval")),
             t("n"): fmt.number(run.score.n if run.score else None),
             t("Accuracy"): fmt.share(metrics.get("accuracy")),
-            t("Loss"): last_loss(run.losses) if run.losses else fmt.DASH,
+            t("Loss"): fmt.number(train, 3),
+            t("Validation loss"): fmt.number(validation, 3),
             t("State"): fmt.word("job", run.job.status),
             t("Billed"): money.dollars(run.money.actual),
             t("Job"): run.job.id,

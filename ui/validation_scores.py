@@ -67,7 +67,7 @@ def _ask_button(
     standing = costs.standing(session, app().policy, simulated=state.simulated, now=app().now())
     price = money.span(low, likely, high) if high else t("free")
     pressed = st.button(
-        t("Score on the validation part ({price})", price=price),
+        t("Score on the validation part: {price}", price=_about(likely)),
         icon=":material/leaderboard:",
         key=f"score_{sweep.group_key}",
         disabled=not standing.may_spend(high),
@@ -96,6 +96,10 @@ def _ask_button(
         start,
         key="score",
     )
+
+
+def _about(likely: int) -> str:
+    return t("about {usd}", usd=money.written(likely)) if likely else t("free")
 
 
 def _begin(runs: list[SweepRun], accepted: dict[int, int | None]) -> None:

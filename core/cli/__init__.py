@@ -54,11 +54,23 @@ def _readable(result: dict[str, Any], indent: str = "") -> str:
         if isinstance(value, dict):
             lines += [label, _readable(value, indent + "  ")] if value else [f"{label} none"]
         elif isinstance(value, list) and value and isinstance(value[0], dict):
-            lines.append(label)
-            lines += [f"{indent}  " + ", ".join(f"{k} {_plain(v)}" for k, v in row.items()) for row in value]
+            lines += [label, *(_row(row, indent + "  ") for row in value)]
         else:
             lines.append(f"{label} {_plain(value)}")
     return "\n".join(lines)
+
+
+def _row(row: dict[str, Any], indent: str) -> str:
+    """Return one row of a table on a line, or as a block where a table is nested in it."""
+    if any(map(_is_deep, row.values())):
+        name, *rest = row.items()
+        return f"{indent}{name[1]}\n{_readable(dict(rest), indent + '  ')}"
+    return indent + ", ".join(f"{key} {_plain(value)}" for key, value in row.items())
+
+
+def _is_deep(value: Any) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(isinstance(each, dict) for each in inner)
 
 
 def _plain(value: Any) -> str:
@@ -66,4 +78,6 @@ def _plain(value: Any) -> str:
         return "-"
     if isinstance(value, float):
         return f"{value:.4g}"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_plain(each)}" for key, each in value.items()).join("()") if value else "-"
     return ", ".join(map(_plain, value)) or "none" if isinstance(value, list | tuple) else str(value)

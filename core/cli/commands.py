@@ -64,7 +64,8 @@ def train(app: App, options: argparse.Namespace) -> dict[str, Any]:
         workflows.poll_training(app)
         return {"job_id": started.job_id, "joined": started.joined} | _job(app, started.job_id)
     model_id = workflows.wait_for_training(app, started.job_id, _tell)
-    return {"job_id": started.job_id, "joined": started.joined, "model_id": model_id}
+    simulated = app.provider(request.provider).simulated
+    return {"job_id": started.job_id, "joined": started.joined, "model_id": model_id, "simulated": simulated}
 
 
 def _job(app: App, job_id: int) -> dict[str, Any]:

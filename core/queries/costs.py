@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import SQLColumnExpression, func
+from sqlalchemy import SQLColumnExpression, case, func
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, desc, select
 
@@ -71,6 +71,23 @@ class Spend:
 
     key: tuple[str, ...]
     micro_usd: int
+
+
+@dataclass(frozen=True)
+class Purchase:
+    """What the ledger says of one thing bought of one model, in micro-dollars.
+
+    `estimated`, `reserved`, `billed` and `released` are the sums of its rows of each kind.
+    """
+
+    provider: str
+    model: str
+    purpose: str
+    simulated: bool
+    estimated: int
+    reserved: int
+    billed: int
+    released: int
 
 
 @dataclass(frozen=True)
@@ -170,6 +187,15 @@ def _dimension(by: By) -> SQLColumnExpression[Any]:
     if by == By.DAY:
         return day
     return func.substr(day, 1, 7) if by == By.MONTH else col(getattr(CostEntry, by))
+
+
+def purchases(session: Session, wanted: LedgerFilter) -> list[Purchase]:
+    """Return the way from estimate to bill by provider, model and purpose, the dearest bill first."""
+    names = [col(getattr(CostEntry, name)) for name in ("provider", "model", "purpose", "simulated")]
+    kinds = (CostKind.ESTIMATE, CostKind.RESERVATION, CostKind.ACTUAL, CostKind.RELEASE)
+    sums = [func.sum(case((col(CostEntry.kind) == kind, CostEntry.micro_usd), else_=0)) for kind in kinds]
+    query = _filtered(select_columns(*names, *sums), wanted).group_by(*names)
+    return [Purchase(*row) for row in session.execute(query.order_by(desc(sums[2]), *names))]
 
 
 def ledger_page(session: Session, wanted: LedgerFilter, *, page: int, size: int) -> list[CostEntry]:

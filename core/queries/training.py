@@ -64,10 +64,14 @@ class LossPoint:
 
 @dataclass(frozen=True)
 class SweepRun:
-    """One run of a sweep: its job, the model that came out, its score on the validation part, its losses."""
+    """One run of a sweep: its job, the model that came out, its score on the validation part, its losses.
+
+    `simulated` models say nothing of real ones: a simulation made them, or they learned demo articles.
+    """
 
     job: TrainingJob
     model_id: int | None
+    simulated: bool
     score: EvaluationRun | None
     losses: list[LossPoint]
     money: Spent
@@ -224,14 +228,15 @@ def _sweep(session: Session, group: str) -> Sweep:
 
 
 def _sweep_run(session: Session, job: TrainingJob, money: Spent) -> SweepRun:
-    model_id = _model_of(session, job)
+    made = select(ModelVersion.id, ModelVersion.simulated).where(ModelVersion.job_id == job.id)
+    model_id, simulated = session.exec(made).first() or (None, job.simulated)
     query = select(EvaluationRun).where(
         EvaluationRun.model_id == model_id,
         EvaluationRun.dataset_id == job.dataset_id,
         EvaluationRun.split == Split.VALIDATION,
     )
     score = session.exec(query.order_by(desc(EvaluationRun.id)).limit(1)).first() if model_id else None
-    return SweepRun(job, model_id, score, losses(_events(session, job)), money)
+    return SweepRun(job, model_id, simulated, score, losses(_events(session, job)), money)
 
 
 def job_seconds(job: TrainingJob, now: datetime) -> float | None:

@@ -199,9 +199,10 @@ def _theirs(price: Price, day: date) -> Decimal | None:
     model = next((each for each in models if each.id == price.model), None)
     if model is None or not field:
         return None
-    if in_batch and not any(variant.when == _BATCH for variant in model.price_variants or ()):
-        return None
     at = datetime.combine(day, time(12), UTC)
+    variants = [each for each in model.price_variants or () if each.when == _BATCH]
+    if in_batch and not any(each.constraint is None or each.constraint.active(at) for each in variants):
+        return None
     known = getattr(model.get_prices(at, _BATCH if in_batch else None), field)
     base = getattr(known, "base", known)
     return base if isinstance(base, Decimal) else None

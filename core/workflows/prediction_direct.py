@@ -76,7 +76,7 @@ class AskerDrive:
     _ending: Ending | None = None
     _paused: bool = False
     _scouts: int | None = 0
-    _streak: tuple[object, int] = (None, 0)
+    _streak: tuple[Failure | None, int] = (None, 0)
     _written_at: float = field(default_factory=monotonic)
 
     def __post_init__(self) -> None:
@@ -218,16 +218,16 @@ class AskerDrive:
         """Follow the failures of one kind in a row: some mean that asking on is hopeless."""
         for each in landed:
             failure = each.reply.failure if each.reply.forecast is None else None
-            kind = AT_ONCE if failure in AT_ONCE else failure
-            self._streak = (kind, self._streak[1] + 1 if kind == self._streak[0] else 1)
-            if kind != AT_ONCE:
+            n = self._streak[1] + 1 if failure == self._streak[0] else 1
+            self._streak = (failure, n)
+            if failure not in AT_ONCE:
                 self._scouts = None
-            if (
-                failure in HOPELESS_AFTER
-                and self._streak[1] >= HOPELESS_AFTER[failure]
-                and self._ending is None
-            ):
-                self._ending = _hopeless(failure, self._streak[1], each.reply.detail)
+            if failure is not None and self._is_hopeless(failure) and self._ending is None:
+                self._ending = _hopeless(failure, n, each.reply.detail)
+
+    def _is_hopeless(self, failure: Failure) -> bool:
+        all_refused = self._scouts == SCOUTS and not self._flying
+        return all_refused or (failure in HOPELESS_AFTER and self._streak[1] >= HOPELESS_AFTER[failure])
 
 
 def _ask(asker: Asker, text: NewsText) -> Reply:
@@ -238,5 +238,7 @@ def _ask(asker: Asker, text: NewsText) -> Reply:
 
 
 def _hopeless(failure: Failure, n: int, detail: str) -> Ending:
-    sentence = f"Stopped after {n} failures of the same kind in a row ({failure}): {detail}"
-    return Ending(JobStatus.BLOCKED, sentence, failure, f"not asked after {n} such failures in a row")
+    times = f"{n} failures of the same kind in a row" if n > 1 else "a failure that concerns every article"
+    return Ending(
+        JobStatus.BLOCKED, f"Stopped after {times} ({failure}): {detail}", failure, f"not asked after {times}"
+    )

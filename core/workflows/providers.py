@@ -151,9 +151,12 @@ def _date(known: KnownDate, today: date) -> dict[str, Any]:
 
 def _model(provider: str, model: BaseModel, book: PriceBook, today: date) -> dict[str, Any]:
     found = {kind: book.find(provider, model.name, kind, today) for kind in SHOWN_PRICES}
+    known = {kind: price for kind, price in found.items() if price is not None}
     return {
         "name": model.name,
         "answers": model.answers,
         "trainable": model.trainable,
-        "prices": {str(kind): price.as_json() for kind, price in found.items() if price is not None},
+        "usd": {f"{kind}_per_{price.per.replace(' ', '_')}": str(price.usd) for kind, price in known.items()},
+        "prices_as_of": min((price.as_of.isoformat() for price in known.values()), default=None),
+        "prices_certain": all(price.certain for price in known.values()) if known else None,
     }

@@ -23,6 +23,8 @@ from core.providers.retrying import TurnedAway, retry_after_s
 
 #: An answer takes about 150 tokens; hidden reasoning, where it cannot be switched off, counts too.
 MOST_OUTPUT_TOKENS = 2_048
+#: What the SDKs raise over a response of another shape than they expect.
+MISSHAPEN = (ValueError, TypeError, AttributeError, KeyError, RecursionError)
 _LONGEST_DETAIL = 300
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f]+")
 

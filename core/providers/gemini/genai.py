@@ -10,6 +10,7 @@ from core.domain.gemini_format import contents, response_schema
 from core.domain.types import Failure
 from core.providers.gemini.catalogue import Manner, manner
 from core.providers.gemini.client import (
+    MISSHAPEN,
     MOST_OUTPUT_TOKENS,
     GeminiFailed,
     Generated,
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
 #: The SDK's own defaults, said aloud so that no variable of the environment changes them.
 DEVELOPER_VERSION, VERTEX_VERSION = "v1", "v1beta1"
-#: What the SDK raises over a response of another shape than it expects.
-_MISSHAPEN = (ValueError, TypeError, AttributeError, KeyError, RecursionError)
 
 
 def open_developer(key: str, base_url: str, timeout_s: float) -> "Client":
@@ -39,18 +38,25 @@ def open_developer(key: str, base_url: str, timeout_s: float) -> "Client":
 def open_vertex(project: str, location: str, base_url: str, timeout_s: float, credentials: Any) -> "Client":
     """Return the SDK's client for a project on Vertex."""
     from google import genai  # noqa: PLC0415 - takes a second
-    from google.genai.errors import ExperimentalWarning  # noqa: PLC0415
 
-    # Not around the call: filters are the whole process's, and other threads change them meanwhile.
-    warnings.filterwarnings(
-        "ignore", "The SDK's tuning implementation is experimental", category=ExperimentalWarning
-    )
     return genai.Client(
         vertexai=True,
         project=project,
         location=location,
         credentials=credentials,
         http_options=_options(base_url, VERTEX_VERSION, timeout_s),
+    )
+
+
+def expect_experiment() -> None:
+    """Do without the SDK's warning that its tuning may change; the version is pinned.
+
+    For good, not around the call: filters are the whole process's, and other threads change them meanwhile.
+    """
+    from google.genai.errors import ExperimentalWarning  # noqa: PLC0415
+
+    warnings.filterwarnings(
+        "ignore", "The SDK's tuning implementation is experimental", category=ExperimentalWarning
     )
 
 
@@ -96,7 +102,7 @@ def translated(redact: Callable[[str], str]) -> Iterator[None]:
         raise GeminiFailed(Failure.TIMEOUT, "no answer in time") from None
     except httpx2.TransportError as error:
         raise GeminiFailed(Failure.CONNECTION_LOST, f"cut off ({type(error).__name__})") from None
-    except (httpx2.DecodingError, *_MISSHAPEN):
+    except (httpx2.DecodingError, *MISSHAPEN):
         raise GeminiFailed(Failure.UNREADABLE, "the response cannot be read") from None
 
 

@@ -9,7 +9,7 @@ from threading import Lock
 from typing import Any
 
 from core.domain.types import Failure
-from core.providers.gemini.client import GeminiFailed, refused
+from core.providers.gemini.client import MISSHAPEN, GeminiFailed, refused
 
 #: What importing says: that google-generativeai has ended, and that google.api_core will leave Python 3.11
 #: one day. The provider's card says the first; the second is for whoever upgrades.
@@ -55,7 +55,7 @@ def rest_errors(redact: Callable[[str], str]) -> Iterator[None]:
         raise GeminiFailed(Failure.NO_CONNECTION, f"it cannot be sent ({type(error).__name__})") from None
     except (web.ConnectionError, web.ChunkedEncodingError, web.TooManyRedirects) as error:
         raise _broken_off(error) from None
-    except (unread, web.RequestException, ValueError, TypeError, AttributeError, KeyError):
+    except (unread, web.RequestException, *MISSHAPEN):
         raise GeminiFailed(Failure.UNREADABLE, "the response cannot be read") from None
 
 

@@ -25,7 +25,7 @@ from core.providers.base import JobReport, Launch, Preflight, TrainingSpec
 from core.providers.gemini import jobs
 from core.providers.gemini.catalogue import TUNABLE
 from core.providers.gemini.client import GeminiFailed
-from core.providers.gemini.genai import translated
+from core.providers.gemini.genai import expect_experiment, translated
 
 if TYPE_CHECKING:
     from google.genai import Client
@@ -100,12 +100,9 @@ class VertexTrainer:
         handle: Handle = dict(launch.handle)
         if handle.get("job"):
             return handle
-        problem = self._missing() or jobs.problem_of(spec)
-        if problem:
-            raise ProviderFailed(NAME, problem, "Change the settings or the dataset, then start again")
-        sdk = self._connect()
-        self._send_files(spec, launch, handle)
         sent = int(handle.get("sends", 0))
+        if not sent:  # else what is missing by now must not hide that a request may have left
+            self._prepare(spec, launch, handle)
         found = self._look(launch.key, uncertain=bool(sent))
         if found:
             return _adopt(launch, handle, found[0])
@@ -114,7 +111,7 @@ class VertexTrainer:
         handle["sends"] = sent + 1
         launch.save(dict(handle))
         try:
-            created = self._create(sdk, spec, launch.key, handle)
+            created = self._create(spec, launch.key, handle)
         except GeminiFailed as failed:
             return self._after_a_failure(launch, handle, failed)
         return _adopt(launch, handle, created)
@@ -128,7 +125,7 @@ class VertexTrainer:
         del folder
         try:
             with translated(self._redact):
-                job = self._connect().tunings.get(name=handle["job"]).to_json_dict()
+                job = self._connected().tunings.get(name=handle["job"]).to_json_dict()
         except GeminiFailed as failed:
             raise _of_look(failed, "looking at the tuning") from None
         return jobs.report(job, str(handle.get("base_model", "")), self._redact)
@@ -137,12 +134,24 @@ class VertexTrainer:
         """Stop the tuning; one that has ended stays as it is."""
         try:
             with translated(self._redact):
-                self._connect().tunings.cancel(name=handle["job"])
+                self._connected().tunings.cancel(name=handle["job"])
         except GeminiFailed as failed:
             if self.poll(handle, folder).status == JobStatus.RUNNING:
                 raise _of_look(failed, "cancelling the tuning") from None
 
-    def _send_files(self, spec: TrainingSpec, launch: Launch, handle: Handle) -> None:
+    def _connected(self) -> "Client":
+        """Return the SDK's client for a look at what may be under way, which goes on without us."""
+        try:
+            return self._connect()
+        except ProviderBlocked as blocked:
+            raise GeminiFailed(Failure.KEY_REFUSED, blocked.problem) from None
+
+    def _prepare(self, spec: TrainingSpec, launch: Launch, handle: Handle) -> None:
+        """See that everything is there, and upload the files that are not yet."""
+        problem = self._missing() or jobs.problem_of(spec)
+        if problem:
+            raise ProviderFailed(NAME, problem, "Change the settings or the dataset, then start again")
+        self._connect()
         handle.setdefault("base_model", spec.base_model)
         for part, rows in (("train", spec.train), ("validation", spec.validation)):
             if not rows or f"{part}_uri" in handle:
@@ -154,10 +163,11 @@ class VertexTrainer:
                 raise as_error(failed, f"uploading the {part} rows") from None
             launch.save(dict(handle))
 
-    def _create(self, sdk: "Client", spec: TrainingSpec, key: str, handle: Mapping[str, Any]) -> Handle:
+    def _create(self, spec: TrainingSpec, key: str, handle: Mapping[str, Any]) -> Handle:
         """Make the paid request, once."""
+        expect_experiment()
         with translated(self._redact):
-            job = sdk.tunings.tune(
+            job = self._connected().tunings.tune(
                 base_model=spec.base_model,
                 training_dataset={"gcs_uri": handle["train_uri"]},
                 config=jobs.build_config(spec, key, handle.get("validation_uri")),
@@ -183,9 +193,8 @@ class VertexTrainer:
         """Return what the vendor has of an intent; `uncertain` where a paid request may have left before."""
         try:
             with translated(self._redact):
-                listed = [
-                    job.to_json_dict() for job in self._connect().tunings.list(config={"page_size": _PAGE})
-                ]
+                jobs_there = self._connected().tunings.list(config={"page_size": _PAGE})
+                listed = [job.to_json_dict() for job in jobs_there]
         except GeminiFailed as failed:
             if uncertain:
                 raise _unknown(f"it could not be looked for: {failed.detail}") from None

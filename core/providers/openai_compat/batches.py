@@ -9,14 +9,16 @@ from core.domain.types import Failure, JobStatus
 from core.errors import ProviderFailed, Refused
 from core.providers.base import BatchReport, Launch, ModelRef, NewsText, Reply
 from core.providers.openai_compat import files
+from core.providers.openai_compat.bodies import objects
 from core.providers.openai_compat.chat import asked_model, build_request, parse_completion, reply_to
-from core.providers.openai_compat.client import Connection, objects
+from core.providers.openai_compat.client import Connection
 from core.providers.openai_compat.faults import Fault, as_error, clean, fault_of_status, unreachable
 from core.providers.openai_compat.flavours import Flavour
 from core.providers.openai_compat.launching import (
     Handle,
     PaidRequest,
     belongs_to,
+    may_have_left,
     oldest_first,
     send_once,
     shown,
@@ -111,7 +113,7 @@ class OpenAIBatcher:
             find=lambda: self._batches_of(launch.key),
         )
         try:
-            if not handle.get("sends"):
+            if not may_have_left(handle):
                 self._upload(model, texts, launch, handle)
             return send_once(self._connection, launch, handle, request)
         except Fault as fault:
@@ -141,7 +143,7 @@ class OpenAIBatcher:
 
     def _take_back(self, launch: Launch, handle: Handle) -> None:
         """Delete the file of a batch that was refused; see the trainer's."""
-        if "input_file" not in handle or handle.get("sends") or handle.get("unsure"):
+        if "input_file" not in handle or may_have_left(handle):
             return
         file_id = handle.pop("input_file")
         launch.save(handle)

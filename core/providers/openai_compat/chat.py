@@ -12,7 +12,8 @@ from core.domain.training_format import Answer
 from core.domain.types import Failure
 from core.errors import ProviderFailed
 from core.providers.base import Forecast, ModelRef, NewsText, Reply, Usage
-from core.providers.openai_compat.client import Connection, objects
+from core.providers.openai_compat.bodies import objects
+from core.providers.openai_compat.client import Connection
 from core.providers.openai_compat.faults import Fault, as_error, turned_away
 from core.providers.openai_compat.flavours import Flavour
 from core.providers.retrying import Patience, patiently

@@ -1,13 +1,7 @@
-"""The one place that talks: the SDK's client of a vendor, made at first use, and bodies read as plain JSON.
+"""The one place that talks: the SDK's client of a vendor, made at first use."""
 
-Bodies are not left to the SDK's models: those build half objects of broken answers, and a page of HTML
-becomes a string where an object is expected.
-"""
-
-import json
-import re
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from ipaddress import ip_address
 from threading import Lock
@@ -17,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from core.domain.types import Failure
+from core.providers.openai_compat.bodies import json_object, json_value, objects
 from core.providers.openai_compat.faults import Fault, fault_of
 from core.providers.openai_compat.flavours import Flavour
 
@@ -28,10 +23,9 @@ Call = Callable[["OpenAI"], Any]
 #: Connecting takes no longer than this, in seconds.
 _CONNECT_S = 5.0
 #: Pages of a list that are read at most, and entries of a page.
-MAX_PAGES, PAGE = 200, 100
+MAX_PAGES, PAGE = 1_000, 100
 #: Servers of one's own that need no key are still sent something by the SDK.
 _NO_KEY = "none"
-_ID = re.compile(r"[A-Za-z0-9][\w.:\-]{0,255}")
 
 
 class Connection:
@@ -97,7 +91,7 @@ class Connection:
     @property
     def private(self) -> bool:
         """Whether the host is this machine or in a private network."""
-        return self.own_machine or _is(self.host, lambda ip: ip.is_private) or "." not in self.host
+        return self.own_machine or _is(self.host, lambda ip: ip.is_private) or not set(self.host) & {".", ":"}
 
     def url(self) -> str:
         """Return the address, starting the server behind it where it is one of ours."""
@@ -215,7 +209,7 @@ class Connection:
         Raises
         ------
         Fault
-            If a page cannot be read.
+            If a page cannot be read, or the list does not end: what it lacks might be on it all the same.
         """
         page: dict[str, Any] = {"limit": PAGE}
         for _ in range(MAX_PAGES):
@@ -223,9 +217,12 @@ class Connection:
             entries = objects(body.get("data"))
             yield entries
             last = entries[-1].get("id") if entries else None
-            if body.get("has_more") is not True or not last or last == page.get("after"):
+            if body.get("has_more") is not True or not last:
                 return
+            if last == page.get("after"):
+                break
             page = {"limit": PAGE, "after": last}
+        raise Fault(Failure.UNREADABLE, "the list does not end")
 
     def everything(self, fetch: Callable[..., Any]) -> list[dict[str, Any]]:
         """Return all entries of a list, in the vendor's order."""
@@ -239,40 +236,6 @@ class Connection:
             client.close()
 
 
-def json_value(content: bytes) -> Any:
-    """Return the JSON value that a body holds. Raises Fault where it holds none."""
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError):  # also a wrong encoding
-        raise Fault(Failure.UNREADABLE, f"the response is {_looks_like(content)}") from None
-
-
-def json_object(content: bytes) -> dict[str, Any]:
-    """Return the JSON object that a body holds. Raises Fault where it holds none."""
-    body = json_value(content)
-    if not isinstance(body, dict):
-        raise Fault(Failure.UNREADABLE, "the response is JSON, but no object")
-    return body
-
-
-def objects(value: object) -> list[dict[str, Any]]:
-    """Return the objects of a list; nothing of what is none."""
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, Sequence) else []
-
-
-def is_identifier(name: object) -> bool:
-    """Whether something is an id that can stand in an address."""
-    return isinstance(name, str) and _ID.fullmatch(name) is not None
-
-
-def identifier(body: Mapping[str, Any]) -> str:
-    """Return an object's id. Raises Fault where it has none."""
-    name = body.get("id")
-    if is_identifier(name):
-        return str(name)
-    raise Fault(Failure.UNREADABLE, "the response has no id")
-
-
 def _is_address(url: str) -> bool:
     """Whether the SDK can call it: some others it answers with errors of half a dozen libraries."""
     try:
@@ -282,14 +245,6 @@ def _is_address(url: str) -> bool:
     except ValueError:
         return False
     return parts.scheme in ("http", "https") and bool(host) and port > 0 and url.isprintable()
-
-
-def _looks_like(content: bytes) -> str:
-    if not content.strip():
-        return "empty"
-    return (
-        "an HTML page" if content.lstrip()[:100].lower().startswith((b"<!doctype", b"<html")) else "not JSON"
-    )
 
 
 def _response_type() -> Any:

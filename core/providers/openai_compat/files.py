@@ -6,7 +6,8 @@ from time import monotonic, sleep
 from typing import Any, Literal
 
 from core.domain.types import Failure
-from core.providers.openai_compat.client import Connection, identifier
+from core.providers.openai_compat.bodies import identifier
+from core.providers.openai_compat.client import Connection
 from core.providers.openai_compat.faults import Fault, clean
 
 Purpose = Literal["fine-tune", "batch"]

@@ -19,7 +19,8 @@ from typing import Any
 from core.domain.types import Failure
 from core.errors import FateUnknown
 from core.providers.base import Launch
-from core.providers.openai_compat.client import Connection, identifier, is_identifier
+from core.providers.openai_compat.bodies import identifier, is_identifier
+from core.providers.openai_compat.client import Connection
 from core.providers.openai_compat.faults import Fault, as_error
 
 Handle = dict[str, Any]
@@ -58,7 +59,7 @@ def send_once(connection: Connection, launch: Launch, handle: Handle, request: P
     if handle.get("job"):
         return handle
     sent = int(handle.get("sends", 0))
-    found = _look(connection, request, uncertain=bool(sent or handle.get("unsure")))
+    found = _look(connection, request, uncertain=may_have_left(handle))
     if found:
         return _adopt(launch, handle, found)
     if sent > 1 or handle.get("lost") or (sent and not connection.flavour.lookup):
@@ -73,6 +74,11 @@ def send_once(connection: Connection, launch: Launch, handle: Handle, request: P
     except Fault as fault:
         return _after_a_fault(connection, launch, handle, request, fault)
     return _adopt(launch, handle, [created])
+
+
+def may_have_left(handle: Mapping[str, Any]) -> bool:
+    """Whether a paid request of this intent may have reached the vendor, a person's word notwithstanding."""
+    return bool(handle.get("sends") or handle.get("unsure"))
 
 
 def _after_a_fault(

@@ -16,6 +16,7 @@ from core.providers.openai_compat.launching import (
     Handle,
     PaidRequest,
     belongs_to,
+    may_have_left,
     oldest_first,
     send_once,
     shown,
@@ -126,7 +127,7 @@ class OpenAITrainer:
             find=lambda: self._jobs_of(launch.key),
         )
         try:
-            if not handle.get("sends"):
+            if not may_have_left(handle):
                 self._upload(spec, launch, handle)
             return send_once(self._connection, launch, handle, request)
         except Fault as fault:
@@ -152,7 +153,7 @@ class OpenAITrainer:
 
     def _take_back(self, launch: Launch, handle: Handle) -> None:
         """Delete the files of a start that was refused: nothing was created, and they hold the news."""
-        if handle.get("sends") or handle.get("unsure"):  # a job may be there that needs them
+        if may_have_left(handle):  # a job may be there that needs them
             return
         uploaded = [handle.pop(name) for name in ("train_file", "validation_file") if name in handle]
         if uploaded:
