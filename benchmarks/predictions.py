@@ -61,10 +61,13 @@ def _vendor(folder: Path, latency_s: float) -> Iterator[str]:
         process.wait()
 
 
-def _texts(n: int, characters: int) -> list[NewsText]:
+def _texts(n: int, characters: int, start: int = 0) -> list[NewsText]:
     words = "금리 인하 기대에 코스피 상승 마감 외국인 순매수 "
     body = (words * (characters // len(words) + 1))[:characters]
-    return [NewsText(f"속보 {i}: 시장 소식 {i * 7919}", f"{i} {body}"[:characters]) for i in range(n)]
+    return [
+        NewsText(f"속보 {i}: 시장 소식 {i * 7919}", f"{i} {body}"[:characters])
+        for i in range(start, start + n)
+    ]
 
 
 def _application(folder: Path, url: str, texts: Sequence[NewsText]) -> App:
@@ -152,7 +155,7 @@ def _peak(folder: str, url: str, n: int, results: Any) -> None:
     app = _application(Path(folder), url, [])
     for start in range(0, n, 50):  # stored a few at a time, or storing them would be the peak
         with writing(app.engine) as session:
-            insert_new(session, Article, [_row(text, app) for text in _texts(n, LONGEST)[start : start + 50]])
+            insert_new(session, Article, [_row(text, app) for text in _texts(50, LONGEST, start)])
             session.commit()
     run_id = _begin(app)
     run = predictions.wait_for_predictions(app, run_id)

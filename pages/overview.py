@@ -9,6 +9,7 @@ from ui import format as fmt
 from ui.actions import actions
 from ui.attention import attention
 from ui.components import accuracy_metric, class_words, go_to, header, section, show
+from ui.costs import month_card
 from ui.i18n import t, tn
 from ui.jobs import live_jobs
 from ui.state import Session, app, reading
@@ -120,11 +121,13 @@ def main() -> None:
             attention(session)
             clock(session)
         crowned = overview.champions(session)
-        first, second, third = st.columns([1, 1, 1], gap="small")
+        first, second, third, fourth = st.columns(4, gap="small")
         for target, column in zip(TARGETS, (first, second), strict=True):
             with column.container(border=True, height="stretch"):
                 champion(target, crowned.get(target))
         with third.container(border=True, height="stretch"):
+            month_card(session)
+        with fourth.container(border=True, height="stretch"):
             plan(session, counters)
 
 

@@ -17,7 +17,7 @@ def desk(session: Session) -> None:
     if jobs.live_jobs(detailed=True):
         st.caption(t("This view follows the jobs by itself; you may leave the page."))
     prediction_runs.live()
-    provider_cards.draw(states)
+    provider_cards.draw(session, states)
     sweep.results(session)
     section(t("History"))
     job_history.history(states)

@@ -90,7 +90,7 @@ def test_half_an_upload_does_not_count_as_the_file(tmp_path):
 
 @pytest.mark.parametrize(("outcome", "created"), LOST.items())
 def test_a_lost_answer_is_one_request_and_its_job_is_found_where_there_is_one(outcome, created, tmp_path):
-    timeout_s = 0.4 if outcome == "lost_timeout" else 5.0
+    timeout_s = 1.0 if outcome == "lost_timeout" else 5.0
     script = faults(Fault(outcome, CREATE, nth=(1,), status=502))
     with vendor(script=script, timeout_s=timeout_s) as (server, made):
         driver = Driver()

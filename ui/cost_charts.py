@@ -77,8 +77,8 @@ def _bar(amount: float, colour: str, **look: object) -> go.Bar:
 
 
 def _under(x: float, text: str, end: float) -> dict[str, object]:
-    """Return the name of a line below the plot, inside its edges."""
-    anchor = "right" if x > 0.85 * end else "left" if x < 0.15 * end else "center"
+    """Return the name of a line below the plot, on the side where there is room, also on a phone."""
+    anchor = "right" if x > 0.5 * end else "left"
     where = {"x": x, "xanchor": anchor, "y": 0, "yref": "paper", "yanchor": "top"}
     return where | {"text": text, "showarrow": False}
 

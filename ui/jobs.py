@@ -17,18 +17,23 @@ LOOK_EVERY_S = 2.0
 
 def live_jobs(*, detailed: bool) -> bool:
     """Draw the jobs that have not ended, refreshed while there are any; return whether there are."""
-    with reading() as session:
-        running = bool(active_jobs(session))
+    running = bool(_cards(detailed=detailed))
     if running:
         st.fragment(_live, run_every=LOOK_EVERY_S)(detailed=detailed)
     return running
 
 
+def _cards(*, detailed: bool) -> list[JobCard]:
+    """Return the jobs that have not ended; where there is little room, not those an alert speaks of."""
+    with reading() as session:
+        cards = active_jobs(session)
+    return [card for card in cards if detailed or card.job.status != JobStatus.UNKNOWN]
+
+
 def _live(*, detailed: bool) -> None:
     if app().scheduler_state()["role"] == "off":
         workflows.poll_training(app())
-    with reading() as session:
-        cards = active_jobs(session)
+    cards = _cards(detailed=detailed)
     if not cards:
         st.rerun()
     for card in cards:

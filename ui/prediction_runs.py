@@ -34,6 +34,11 @@ def live() -> bool:
     return running
 
 
+def under_way(session: Session, model: ModelVersion) -> bool:
+    """Tell whether a model is being asked now."""
+    return any(card.run.model_id == model.id for card in active_runs(session))
+
+
 def _live() -> None:
     if app().scheduler_state()["role"] == "off":
         attempt(lambda: predictions.drive_predictions(app(), for_s=SLICE_S))

@@ -38,20 +38,18 @@ def offer(session: Session, model: ModelVersion, dataset_id: int, split: str, st
     first = quotes[RunMode.DIRECT]
     if not first.missing:
         return 0
-    part = fmt.word("split", split)
     key = f"{model.id}_{dataset_id}_{split}"
     with st.container(border=True, key=f"missing_{key}"):
         badge = f"{simulated_badge()} " if state.simulated else ""
         missing = tn(
-            "{badge}**{n} article of the {part} part is not answered yet** by {name}; {stored} are.",
-            "{badge}**{n} articles of the {part} part are not answered yet** by {name}; {stored} are.",
+            "**{n} article of the {part} part is not answered yet** by {name}.",
+            "**{n} articles of the {part} part are not answered yet** by {name}.",
             first.missing,
-            badge=badge,
-            part=part,
+            part=fmt.word("split", split),
             name=fmt.plain(model.name),
-            stored=fmt.number(first.stored),
         )
-        st.markdown(missing)
+        stored = tn("{n} is.", "{n} are.", first.stored) if first.stored else ""
+        st.markdown(f"{badge}{missing} {stored}")
         mode = _choose_mode(quotes, key)
         start = partial(_begin, model.id, dataset_id, split, mode)
         _start_button(session, model, state, quotes[mode], start=start, key=key)

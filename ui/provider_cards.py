@@ -1,19 +1,22 @@
 """Provider cards: what each can do, what it said when asked, its dates, prices, and where the news goes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
 import streamlit as st
 
 from core import workflows
+from core.domain.pricing import Price, PriceBook
+from core.domain.types import PriceKind
 from core.workflows import ProviderState
+from core.workflows.prices import price_book
 from ui import format as fmt
 from ui import money
 from ui.components import perform, section, simulated_badge
 from ui.endings import ending, endings, tell
 from ui.i18n import mark, t, tn
-from ui.state import app
+from ui.state import Session, app
 
 _STATUS = {
     "ready": ("green", mark("Ready")),
@@ -54,21 +57,16 @@ def chosen_base(state: ProviderState) -> str:
     return kept if kept in models else next(iter(models), "")
 
 
-def draw(states: Sequence[ProviderState]) -> None:
+def draw(session: Session, states: Sequence[ProviderState]) -> None:
     """Draw the cards of the providers that are set up; the others fold into one line."""
     section(
         t("Providers"),
         t("Asking a provider is free: nothing is uploaded. What it said last is kept with its time."),
     )
-    prices = {
-        card["name"]: card["models"] for card in workflows.providers_report(app(), ask=False)["providers"]
-    }
+    book = price_book(app(), session)
     ready = [state for state in ordered(states) if state.card.configured]
     missing = [state for state in ordered(states) if not state.card.configured]
-    with st.grid(3, min_column_width=300):
-        for state in ready:
-            with st.container(border=True, height="stretch"):
-                card(state, prices.get(state.card.name, []))
+    _grid(ready, book)
     if missing:
         names = ", ".join(fmt.plain(title(state)) for state in missing)
         label = tn(
@@ -77,16 +75,18 @@ def draw(states: Sequence[ProviderState]) -> None:
             len(missing),
             names=names,
         )
-        with (
-            st.expander(label, icon=":material/key_off:", key="providers_without_keys"),
-            st.grid(3, min_column_width=300),
-        ):
-            for state in missing:
-                with st.container(border=True, height="stretch"):
-                    card(state, prices.get(state.card.name, []))
+        with st.expander(label, icon=":material/key_off:", key="providers_without_keys"):
+            _grid(missing, book)
 
 
-def card(state: ProviderState, models: Sequence[Mapping[str, Any]]) -> None:
+def _grid(states: Sequence[ProviderState], book: PriceBook) -> None:
+    with st.grid(3, min_column_width=300):
+        for state in states:
+            with st.container(border=True, height="stretch"):
+                card(state, book)
+
+
+def card(state: ProviderState, book: PriceBook) -> None:
     """Draw one provider."""
     today = app().now().date()
     badge = f" {simulated_badge()}" if state.simulated else ""
@@ -98,12 +98,11 @@ def card(state: ProviderState, models: Sequence[Mapping[str, Any]]) -> None:
             _said(state, what)
     for found in endings(state, chosen_base(state), today):
         tell(found)
-    _training_price(state, models)
+    _training_price(state, book, today)
     st.caption(f":material/share_location: {t('News goes to: {place}', place=destination(state))}")
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if state.card.configured:
-            _check(state)
-    _more(state, models, today)
+    if state.card.configured:
+        _check(state)
+    _more(state, book, today)
 
 
 def _keys(state: ProviderState) -> None:
@@ -155,20 +154,20 @@ def _said(state: ProviderState, what: str) -> None:
     st.caption(f"{icon} {' · '.join(filter(None, [fmt.plain(t(said.reason)) if said.reason else '', ago]))}")
 
 
-def _training_price(state: ProviderState, models: Sequence[Mapping[str, Any]]) -> None:
+def _training_price(state: ProviderState, book: PriceBook, today: date) -> None:
     if not state.trains:
         return
     if not state.priced:
         st.caption(f":material/payments: {t('Training is free.')}")
         return
     base = chosen_base(state)
-    found = next((model["prices"].get("training") for model in models if model["name"] == base), None)
+    found = book.find(state.card.name, base, PriceKind.TRAINING, today)
     if found is None:
         said = t("No price is known for training {model}.", model=fmt.plain(base))
         st.markdown(f":small[:orange[:material/payments: {said}]]")
         return
-    line = t("Training {model}: {price}", model=fmt.plain(base), price=money.price(found))
-    st.caption(f":material/payments: {line}", help=t("Source: {source}", source=fmt.plain(found["source"])))
+    line = t("Training {model}: {price}", model=fmt.plain(base), price=money.price(found.as_json()))
+    st.caption(f":material/payments: {line}", help=t("Source: {source}", source=fmt.plain(found.source)))
 
 
 def _check(state: ProviderState) -> None:
@@ -181,27 +180,27 @@ def _check(state: ProviderState) -> None:
         )
 
 
-def _more(state: ProviderState, models: Sequence[Mapping[str, Any]], today: date) -> None:
-    fees = {
-        model["prices"]["hosting_hour"]["usd"]: model["prices"]["hosting_hour"]
-        for model in models
-        if "hosting_hour" in model["prices"]
-    }
-    if not (state.card.notes or fees or len(models) > 1):
+def _more(state: ProviderState, book: PriceBook, today: date) -> None:
+    models = [model for model in state.card.base_models if model.name]
+    fee = book.find(state.card.name, chosen_base(state), PriceKind.HOSTING_HOUR, today)
+    if not (state.card.notes or models or fee):
         return
     with st.expander(t("Notes, fees and models"), key=f"notes_{state.card.name}"):
         for note in state.card.notes:
             st.markdown(f"- {fmt.plain(t(note))}")
-        for usd, found in fees.items():
-            fee = t(
-                "A tuned model that is set up costs {usd} an hour, asked or not, as of {day}",
-                usd=fmt.plain(f"${usd}"),
-                day=found["as_of"],
-            )
-            st.markdown(f"- {fee if found['certain'] else t('{fact} (reported)', fact=fee)}")
-        for model in state.card.base_models:
-            if model.name:
-                _model(model, today)
+        if fee is not None:
+            st.markdown(f"- {_hosting(fee)}")
+        for model in models:
+            _model(model, today)
+
+
+def _hosting(fee: Price) -> str:
+    line = t(
+        "A tuned model that is set up costs {usd} an hour, asked or not, as of {day}",
+        usd=fmt.plain(f"${fee.usd:f}"),
+        day=fee.as_of.isoformat(),
+    )
+    return line if fee.certain else t("{fact} (reported)", fact=line)
 
 
 def _model(model: Any, today: date) -> None:

@@ -94,11 +94,10 @@ def _ask_remote(
 ) -> None:
     """Draw what a remote model has not answered yet, and the runs that are under way."""
     state = by_provider(states).get(model.provider)
-    under_way = prediction_runs.live()
-    if state is None or not predictions.is_remote(model):
+    prediction_runs.live()
+    if state is None or not predictions.is_remote(model) or prediction_runs.under_way(session, model):
         return
-    missing = predictions.offer(session, model, dataset.id or 0, Split.TEST, state)
-    if not missing and not under_way:
+    if not predictions.offer(session, model, dataset.id or 0, Split.TEST, state):
         st.caption(t("All articles of this test part are answered by {name}.", name=fmt.plain(model.name)))
 
 

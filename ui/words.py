@@ -26,6 +26,7 @@ _STEPS = {
 JOBS = {
     "outcomes due": mark("Settle outcomes that are due"),
     "training poll": mark("Follow training jobs"),
+    "predictions": mark("Ask models, follow batches"),
     "imports broken off": mark("Close imports that broke off"),
 }
 #: what trainers and imports say while they work: pattern, and the sentence with its numbers in order

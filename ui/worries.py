@@ -14,8 +14,13 @@ _RULES = {
 }
 
 
+#: Characters of the first error that stands in a list of worries; the page behind it has it whole.
+MAX_DETAIL = 120
+
+
 def _counted(found: Worry) -> str:
-    n, detail = found.n, fmt.plain(found.detail)
+    short = found.detail if len(found.detail) <= MAX_DETAIL else f"{found.detail[:MAX_DETAIL].rstrip()} …"
+    n, detail = found.n, fmt.plain(short)
     sentences = {
         "UNKNOWN_JOBS": lambda: tn(
             "{n} start waits for your decision: nobody knows whether the vendor carried it out",

@@ -380,6 +380,8 @@ class JobReport:
         Present when succeeded.
     error : str or None
         A sentence when failed.
+    may_be_billed : bool
+        Ended without a model, and the vendor may charge for it all the same.
     """
 
     status: JobStatus
@@ -388,6 +390,7 @@ class JobReport:
     events: tuple[TrainerEvent, ...] = ()
     model: TrainedModel | None = None
     error: str | None = None
+    may_be_billed: bool = False
 
 
 class Trainer(Protocol):

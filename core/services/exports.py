@@ -6,14 +6,13 @@ import json
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from sqlmodel import Session, col, desc, select
+from sqlmodel import Session
 
 from core.domain.gemini_format import ADVISED_ROWS, VALIDATION_LIMIT, json_line, tuning_example
 from core.domain.policy import Policy
@@ -21,14 +20,13 @@ from core.domain.training_format import (
     Answer,
     chat_example,
     guard_formula,
-    outcome_sentence,
-    teach,
     template,
 )
-from core.domain.types import ModelKind, Origin, Sentiment, Split, Target
+from core.domain.types import Origin, Sentiment, Split
 from core.errors import NotFound, Refused
 from core.files import write_files
-from core.models import Article, DatasetItem, DatasetVersion, ModelVersion, Outcome, Prediction
+from core.models import DatasetVersion
+from core.queries.taught import Sample, samples
 
 #: Training examples under which OpenAI refuses a fine-tuning file.
 VENDOR_MINIMUM = 10
@@ -56,16 +54,6 @@ EXPORT_WARNINGS = {
     "WEIGHTS_NOT_IN_FILE": "Chat messages carry no class weights: this file trains unweighted.",
     "DEMO_DATA": "{n} samples are DEMO texts written by a generator; nothing measured on them is a finding.",
 }
-
-
-@dataclass(frozen=True)
-class _Row:
-    """One sample with everything that a file may need of it."""
-
-    item: DatasetItem
-    article: Article
-    outcome: Outcome | None
-    prediction: Prediction | None
 
 
 def export_dataset(
@@ -112,8 +100,8 @@ def _render(
     session: Session, policy: Policy, dataset_id: int, *, fmt: str, now: datetime
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
     formats: dict[str, tuple[str, Callable[..., bytes]]] = {
-        "openai": ("jsonl", partial(_jsonl, chat_example)),
-        "gemini": ("jsonl", partial(_jsonl, tuning_example)),
+        "openai": ("jsonl", partial(_jsonl, chat_example, policy)),
+        "gemini": ("jsonl", partial(_jsonl, tuning_example, policy)),
         "csv": ("csv", _csv),
     }
     if fmt not in formats:
@@ -122,9 +110,9 @@ def _render(
     if version is None:
         raise NotFound("dataset version", dataset_id, "List the versions with: python -m core datasets")
     ending, write = formats[fmt]
-    rows = _rows(session, dataset_id)
+    rows = samples(session, version, policy)
     parts = {split: [row for row in rows if row.item.split == split] for split in Split}
-    files = {f"{split}.{ending}": write(part, version, policy) for split, part in parts.items()}
+    files = {f"{split}.{ending}": write(part) for split, part in parts.items()}
     manifest = _manifest(version, policy, fmt, now) | {
         "files": {
             name: {
@@ -141,61 +129,19 @@ def _render(
     return manifest, {**files, "manifest.json": text.encode()}
 
 
-def _rows(session: Session, dataset_id: int) -> list[_Row]:
-    found = session.exec(
-        select(DatasetItem, Article, Outcome)
-        .join(Article, col(Article.id) == col(DatasetItem.article_id))
-        .outerjoin(Outcome, col(Outcome.article_id) == col(Article.id))
-        .where(DatasetItem.dataset_id == dataset_id)
-        .order_by(col(DatasetItem.split), col(DatasetItem.position))
-    ).all()
-    said = {
-        prediction.article_id: prediction
-        for prediction in session.exec(
-            select(Prediction)
-            .join(DatasetItem, col(DatasetItem.article_id) == col(Prediction.article_id))
-            .join(ModelVersion, col(ModelVersion.id) == col(Prediction.model_id))
-            .where(
-                DatasetItem.dataset_id == dataset_id,
-                ModelVersion.kind == ModelKind.FEW_SHOT,
-                Prediction.request_id == "",
-            )
-            .order_by(desc(Prediction.id))  # the one it came with comes last and stays
-        )
-    }
-    return [_Row(item, article, outcome, said.get(item.article_id)) for item, article, outcome in found]
-
-
 def _jsonl(
     example: Callable[[str, str, str | None, Answer], dict[str, Any]],
-    rows: Sequence[_Row],
-    version: DatasetVersion,
     policy: Policy,
+    rows: Sequence[Sample],
 ) -> bytes:
     lines = (
-        json_line(
-            example(policy.system_prompt, row.article.title, row.article.body, _answer(row, version, policy))
-        )
+        json_line(example(policy.system_prompt, row.article.title, row.article.body, row.answer))
         for row in rows
     )
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-def _answer(row: _Row, version: DatasetVersion, policy: Policy) -> Answer:
-    said, outcome = row.prediction, row.outcome
-    reason = None
-    if version.target == Target.DIRECTION and outcome is not None and outcome.return_pct is not None:
-        reason = outcome_sentence(row.article.family, outcome.return_pct, partial=outcome.partial)
-    return teach(
-        Sentiment(row.item.label),
-        row.article.title,
-        policy,
-        said=(said.sentiment, said.confidence, said.keywords, said.rationale) if said else None,
-        outcome_reason=reason,
-    )
-
-
-def _csv(rows: Sequence[_Row], _version: DatasetVersion, _policy: Policy) -> bytes:
+def _csv(rows: Sequence[Sample]) -> bytes:
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer)
     writer.writerow(CSV_COLUMNS)
@@ -203,7 +149,7 @@ def _csv(rows: Sequence[_Row], _version: DatasetVersion, _policy: Policy) -> byt
     return b"\xef\xbb\xbf" + buffer.getvalue().encode()
 
 
-def _cells(row: _Row) -> list[str]:
+def _cells(row: Sample) -> list[str]:
     article, item = row.article, row.item
     published = article.effective_at.astimezone(UTC).isoformat() if article.effective_at else None
     texts = (
@@ -239,7 +185,7 @@ def _manifest(version: DatasetVersion, policy: Policy, fmt: str, now: datetime) 
     }
 
 
-def _export_warnings(rows: Sequence[_Row], policy: Policy, fmt: str) -> list[dict[str, Any]]:
+def _export_warnings(rows: Sequence[Sample], policy: Policy, fmt: str) -> list[dict[str, Any]]:
     parts = Counter(row.item.split for row in rows)
     trained, validated = parts[Split.TRAIN], parts[Split.VALIDATION]
     demo = sum(row.article.origin == Origin.DEMO for row in rows)

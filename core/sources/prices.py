@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from core.domain.pricing import Price, parse_usd, unit
+from core.domain.price import Price, parse_usd, unit
 from core.domain.types import PriceKind
 from core.errors import InputRejected, Place
 

@@ -71,12 +71,11 @@ class Driver:
 
         Returns whether a cancel was asked for; then nothing was marked as leaving.
         """
-        now = self.app.now()
+        now, ok = self.app.now(), sum(each.reply.forecast is not None for each in landed)
         with writing(self.app.engine, durable=True) as session:
-            cancel = self.lease.extend(session, now)
-            prediction_runs.record(session, self.run, self.model, landed, now=now)
-            if not cancel and leaving:
-                prediction_runs.mark_sent(session, leaving)
+            cancel = self.lease.extend(session, now, ok=ok, bad=len(landed) - ok)
+            allowed = () if cancel else leaving
+            prediction_runs.record(session, self.run, self.model, landed, allowed, now=now)
             session.commit()
         self._progress.count(landed, self.tell)
         return cancel

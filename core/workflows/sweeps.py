@@ -138,7 +138,9 @@ def score_sweeps(app: App) -> list[int]:
         .where(TrainingJob.purpose == JobPurpose.SWEEP, col(TrainingJob.provider).in_(free), ~scored)
     )
     with reading(app.engine) as session:
-        due = [(m, d) for m, d, counts in session.exec(query) if sum((counts.get("validation") or {}).values())]
+        due = [
+            (m, d) for m, d, counts in session.exec(query) if sum((counts.get("validation") or {}).values())
+        ]
     for model_id, dataset_id in due:
         evaluate(app, int(model_id or 0), int(dataset_id or 0), Split.VALIDATION)
     return [int(model_id or 0) for model_id, _ in due]

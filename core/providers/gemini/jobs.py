@@ -142,7 +142,12 @@ def report(job: Mapping[str, Any], base_model: str, redact: Callable[[str], str]
     if status == JobStatus.SUCCEEDED and model is not None:
         return JobReport(status, 1.0, "trained", events, model)
     return JobReport(
-        JobStatus.FAILED, _progress(job), "failed at Vertex", events, error=_error(job, state, redact)
+        JobStatus.FAILED,
+        _progress(job),
+        "failed at Vertex",
+        events,
+        error=_error(job, state, redact),
+        may_be_billed=bool((job.get("tuned_model") or {}).get("model")),
     )
 
 

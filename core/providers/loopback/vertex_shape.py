@@ -65,7 +65,7 @@ def _counted(world: World, address: str, epochs: int) -> dict[str, int]:
     return {
         "tuningDatasetExampleCount": len(lines),
         "totalTuningCharacterCount": sum(map(len, said)),
-        "totalBillableTokenCount": sum(map(count_tokens, said)) * epochs,
+        "totalBillableTokenCount": sum(map(count_tokens, said)),  # of one pass, as Vertex counts
         "tuningStepCount": max(1, -(-len(lines) * epochs // _BATCH)),
     }
 

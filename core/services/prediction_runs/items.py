@@ -26,11 +26,6 @@ _SETTLE = (
     .where(col(PredictionItem.id) == bindparam("item"))
     .values(state=bindparam("now_is"), failure=bindparam("why"), detail=bindparam("seen"))
 )
-_COUNT = (
-    update(PredictionRun)
-    .where(col(PredictionRun.id) == bindparam("run"))
-    .values(answered=PredictionRun.answered + bindparam("ok"), failed=PredictionRun.failed + bindparam("bad"))
-)
 
 
 @dataclass(frozen=True)
@@ -159,13 +154,6 @@ def _items(session: Session, run_id: int, state: ItemState, *, after: int = -1, 
     ]
 
 
-def mark_sent(session: Session, items: Sequence[Item]) -> None:
-    """Note that requests are about to leave; the caller commits before they do."""
-    if items:
-        leaving = {"now_is": ItemState.SENT, "why": None, "seen": None}
-        session.connection().execute(_SETTLE, [leaving | {"item": item.id} for item in items])
-
-
 def mark_all_sent(session: Session, run_id: int) -> None:
     """Note that all waiting items are about to leave as one batch; the caller commits before they do."""
     waiting = (col(PredictionItem.run_id) == run_id, col(PredictionItem.state) == ItemState.PENDING)
@@ -173,15 +161,23 @@ def mark_all_sent(session: Session, run_id: int) -> None:
 
 
 def record(
-    session: Session, run: PredictionRun, model: ModelVersion, landed: Sequence[Landed], *, now: datetime
+    session: Session,
+    run: PredictionRun,
+    model: ModelVersion,
+    landed: Sequence[Landed],
+    leaving: Sequence[Item],
+    *,
+    now: datetime,
 ) -> None:
-    """Write what came back: answers, failures, bills and counts. The caller commits, so it is all or nothing."""
-    if not landed:
-        return
+    """Write what came back (answers, failures, bills) and what is about to leave.
+
+    The caller commits, so it is all or nothing, and only then lets the requests leave.
+    """
     answers = [_prediction(run, each, now) for each in landed if each.reply.forecast is not None]
     if answers:
         insert_new(session, Prediction, answers)
-    session.connection().execute(_SETTLE, [_settled(each) for each in landed])
+    if states := [*map(_settled, landed), *map(_leaving, leaving)]:
+        session.connection().execute(_SETTLE, states)
     bills = [
         (charge(run, model, article=each.item.article_id, **each.bill.detail), each.bill.micro_usd)
         for each in landed
@@ -189,8 +185,10 @@ def record(
     ]
     if bills:
         spend_all(session, charge(run, model, requests=len(bills)), bills, now=now)
-    counts = {"run": run.id, "ok": len(answers), "bad": len(landed) - len(answers)}
-    session.connection().execute(_COUNT, counts)
+
+
+def _leaving(item: Item) -> dict[str, Any]:
+    return {"item": item.id, "now_is": ItemState.SENT, "why": None, "seen": None}
 
 
 def _settled(landed: Landed) -> dict[str, Any]:

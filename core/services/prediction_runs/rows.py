@@ -35,7 +35,11 @@ _EXTEND = (
         col(PredictionRun.lease_owner) == bindparam("owner"),
         col(PredictionRun.status).in_(ACTIVE_JOB_STATUSES),
     )
-    .values(lease_until=bindparam("until"))
+    .values(
+        lease_until=bindparam("until"),
+        answered=PredictionRun.answered + bindparam("ok"),
+        failed=PredictionRun.failed + bindparam("bad"),
+    )
     .returning(col(PredictionRun.cancel_requested))
 )
 
@@ -47,8 +51,10 @@ class Lease:
     run_id: int
     owner: str
 
-    def extend(self, session: Session, now: datetime, **values: Any) -> bool:
-        """Prove that the right still holds, lengthen it, write `values`; tell whether a cancel is asked for.
+    def extend(self, session: Session, now: datetime, *, ok: int = 0, bad: int = 0, **values: Any) -> bool:
+        """Prove that the right still holds, and lengthen it; tell whether a cancel is asked for.
+
+        `ok` and `bad` are added to the run's counts, and `values` of it are written.
 
         Every transaction of a driver begins with this, so nothing is written after somebody took over.
 
@@ -57,7 +63,7 @@ class Lease:
         LeaseLost
             If another driver has the run now, or it has ended.
         """
-        held = {"run": self.run_id, "owner": self.owner, "until": now + LEASE}
+        held = {"run": self.run_id, "owner": self.owner, "until": now + LEASE, "ok": ok, "bad": bad}
         asked = session.connection().execute(_EXTEND, held).scalar_one_or_none()
         if asked is None:
             raise LeaseLost(f"Prediction run {self.run_id}")

@@ -31,7 +31,7 @@ from core.services.prediction_runs.rows import Ending, charge, close_alert, end_
 #: Values of one IN list: below every SQLite build's limit of parameters.
 _LOOKUP = 5_000
 #: Texts read at a time.
-WINDOW = 500
+WINDOW = 100
 
 
 @dataclass(frozen=True)

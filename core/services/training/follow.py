@@ -78,6 +78,9 @@ def _record(session: Session, desk: Desk, job: TrainingJob, report: JobReport) -
         return change(session, job, values | {"checked_at": desk.clock()})
     if report.model:
         _register(session, desk, stored, report.model, artefact)
+        _settle(session, desk, stored, report.model.billed_tokens)
+    elif report.may_be_billed:
+        _settle(session, desk, stored, None)
     return finish(session, desk, job, report.status, error=report.error, message=report.message)
 
 
@@ -95,7 +98,7 @@ def _keep_artefact(source: Path, name: str, artefact_dir: Path) -> str:
 def _register(
     session: Session, desk: Desk, job: TrainingJob, model: TrainedModel, artefact: str | None
 ) -> None:
-    """Add the model version of a finished job and what it cost; one trained on demo articles is simulated."""
+    """Add the model version of a finished job; one trained on demo articles is simulated."""
     dataset = session.get_one(DatasetVersion, job.dataset_id)
     facts = {
         "remote_model": model.remote_model,
@@ -119,7 +122,6 @@ def _register(
             created_at=desk.clock(),
         )
     )
-    _settle(session, desk, job, model)
 
 
 def _free_name(session: Session, job: TrainingJob, dataset: DatasetVersion) -> str:
@@ -139,18 +141,17 @@ def _has_demo(session: Session, dataset: DatasetVersion) -> bool:
     return session.exec(of_demo).first() is not None
 
 
-def _settle(session: Session, desk: Desk, job: TrainingJob, model: TrainedModel) -> None:
+def _settle(session: Session, desk: Desk, job: TrainingJob, billed_tokens: int | None) -> None:
     """Write the bill: the vendor's tokens at the quote's price, or the estimate where it names none."""
     quote = job.config.get("quote")
     if quote is None:
         return
     (price,) = quote["prices"]
-    if model.billed_tokens is None:
+    if billed_tokens is None:
         amount = int(quote["likely"])
     else:  # dollars a million tokens are micro-dollars a token
-        amount = ceil(model.billed_tokens * Decimal(price["usd"]))
-    estimated = model.billed_tokens is None
-    bill = charge(job, price=price, tokens=model.billed_tokens, estimated=estimated)
+        amount = ceil(billed_tokens * Decimal(price["usd"]))
+    bill = charge(job, price=price, tokens=billed_tokens, estimated=billed_tokens is None)
     ledger.spend(session, bill, micro_usd=amount, now=desk.clock())
 
 

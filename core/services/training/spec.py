@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlmodel import Session, col, desc, select
+from sqlmodel import Session
 
 from core.domain.policy import Policy
-from core.domain.training_format import outcome_sentence, teach
-from core.domain.types import ModelKind, Sentiment, Split, Target
+from core.domain.types import Sentiment, Split
 from core.errors import NotFound
-from core.models import Article, DatasetItem, DatasetVersion, ModelVersion, Outcome, Prediction
+from core.models import DatasetVersion
 from core.providers.base import NewsText, TrainingRow, TrainingSpec
+from core.queries.taught import samples
 
 
 def training_spec(
@@ -33,7 +33,11 @@ def training_spec(
     dataset = session.get(DatasetVersion, dataset_id)
     if dataset is None:
         raise NotFound("dataset version", dataset_id, "List them with the command 'datasets'")
-    parts = {split: _rows(session, dataset, split, policy) for split in (Split.TRAIN, Split.VALIDATION)}
+    parts: dict[str, list[TrainingRow]] = {Split.TRAIN: [], Split.VALIDATION: []}
+    for sample in samples(session, dataset, policy, (Split.TRAIN, Split.VALIDATION)):
+        text, item = NewsText(sample.article.title, sample.article.body), sample.item
+        row = TrainingRow(text, Sentiment(item.label), item.weight, sample.answer)
+        parts[item.split].append(row)
     limit = config.get("rows")
     if limit is not None:
         parts = {
@@ -48,45 +52,6 @@ def training_spec(
         base_model=config.get("base_model", ""),
         system=policy.system_prompt,
     )
-
-
-def _rows(session: Session, dataset: DatasetVersion, split: Split, policy: Policy) -> list[TrainingRow]:
-    query = (
-        select(DatasetItem, Article, Outcome)
-        .join(Article, col(Article.id) == DatasetItem.article_id)
-        .outerjoin(Outcome, col(Outcome.article_id) == col(Article.id))
-        .where(DatasetItem.dataset_id == dataset.id, DatasetItem.split == split)
-        .order_by(col(DatasetItem.position))
-    )
-    said = _said(session, dataset, split)
-    rows = []
-    for item, article, outcome in session.exec(query):
-        reason = None
-        if dataset.target == Target.DIRECTION and outcome is not None and outcome.return_pct is not None:
-            reason = outcome_sentence(article.family, outcome.return_pct, partial=outcome.partial)
-        label = Sentiment(item.label)
-        answer = teach(label, article.title, policy, said=said.get(item.article_id), outcome_reason=reason)
-        rows.append(TrainingRow(NewsText(article.title, article.body), label, item.weight, answer))
-    return rows
-
-
-def _said(
-    session: Session, dataset: DatasetVersion, split: Split
-) -> dict[int, tuple[str, float | None, list[str], str | None]]:
-    """Return what the few-shot model with which each article came in said of it."""
-    query = (
-        select(Prediction)
-        .join(DatasetItem, col(DatasetItem.article_id) == col(Prediction.article_id))
-        .join(ModelVersion, col(ModelVersion.id) == col(Prediction.model_id))
-        .where(
-            DatasetItem.dataset_id == dataset.id,
-            DatasetItem.split == split,
-            ModelVersion.kind == ModelKind.FEW_SHOT,
-            Prediction.request_id == "",
-        )
-        .order_by(desc(Prediction.id))  # the one it came with comes last and stays
-    )
-    return {p.article_id: (p.sentiment, p.confidence, p.keywords, p.rationale) for p in session.exec(query)}
 
 
 def _in_proportion(rows: Sequence[TrainingRow], n: int) -> list[TrainingRow]:
