@@ -160,7 +160,7 @@ def build_app(
         ) from error
     redact = Redactor(settings.keys.secrets)
     _keep_keys_out_of_logs(redact)
-    made = providers if providers is not None else _all_providers(settings, redact)
+    made = providers if providers is not None else make_providers(settings, redact)
     return App(settings, engine, made, now, redact=redact)
 
 
@@ -186,7 +186,7 @@ def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0]
 
 
-def _all_providers(settings: Settings, redact: Redactor) -> dict[str, Provider]:
+def make_providers(settings: Settings, redact: Redactor) -> dict[str, Provider]:
     """Return every provider that there is, with or without its key: a card says what is missing."""
     from core.providers.local.provider import LocalProvider  # noqa: PLC0415 - a second of imports
 

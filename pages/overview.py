@@ -117,17 +117,17 @@ def main() -> None:
         left, right = st.columns([3, 2], gap="medium")
         with left:
             collected(session, counters)
+            with st.container(border=True):
+                month_card(session)
         with right:
             attention(session)
             clock(session)
         crowned = overview.champions(session)
-        first, second, third, fourth = st.columns(4, gap="small")
+        first, second, third = st.columns(3, gap="small")
         for target, column in zip(TARGETS, (first, second), strict=True):
             with column.container(border=True, height="stretch"):
                 champion(target, crowned.get(target))
         with third.container(border=True, height="stretch"):
-            month_card(session)
-        with fourth.container(border=True, height="stretch"):
             plan(session, counters)
 
 

@@ -28,11 +28,17 @@ KEYS = {
 }
 #: what a vendor says while it repeats the key
 SHOUTS = {
-    "401": Fault("status", status=401, body={"error": {"message": "bad key $KEY", "code": "invalid_api_key"}}),
-    "400": Fault("status", status=400, body={"error": {"message": "no such thing for $KEY", "param": "$KEY"}}),
+    "401": Fault(
+        "status", status=401, body={"error": {"message": "bad key $KEY", "code": "invalid_api_key"}}
+    ),
+    "400": Fault(
+        "status", status=400, body={"error": {"message": "no such thing for $KEY", "param": "$KEY"}}
+    ),
     "403": Fault("status", status=403, body={"error": {"message": "$KEY", "code": "training_not_available"}}),
     "500": Fault("status", status=500, body="<html>crashed while serving $KEY</html>"),
-    "429": Fault("status", status=429, body={"error": {"message": "slow down, $KEY"}}),
+    "429": Fault(
+        "status", status=429, headers={"Retry-After": "90"}, body={"error": {"message": "slow down, $KEY"}}
+    ),
 }
 MODELS = {"openai": "gpt-4.1-mini-2025-04-14", "gemini": "gemini-3.5-flash-lite"}
 

@@ -22,9 +22,14 @@ def times(pacer, amounts, start=0.0):
 
 def busiest_minute(went, sizes):
     """Return the most that went within any 60 seconds."""
-    return max(
-        sum(size for at, size in zip(went, sizes, strict=True) if start <= at < start + 60) for start in went
-    )
+    most = held = first = 0
+    for last, at in enumerate(went):
+        held += sizes[last]
+        while went[first] <= at - 60:
+            held -= sizes[first]
+            first += 1
+        most = max(most, held)
+    return most
 
 
 def test_the_first_request_goes_at_once():

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlmodel import select
-from streamlit.testing.v1 import AppTest
 
 from core import workflows
 from core.bootstrap import build_app, set_app
@@ -26,17 +25,18 @@ from core.models import (
 from core.providers.base import Forecast, JobReport
 from core.providers.scripted import ScriptedProvider
 from core.settings import Settings
+from tests.screens import stored, visit, words_on
 from ui import words
 from ui.format import WORDS
 
 NOW = datetime(2026, 3, 13, 3, 0, tzinfo=UTC)
-ROUTER = "../ui/router.py"
 TOKEN = "a-token-nobody-may-read"
 TABS = {
     "overview": [None],
     "samples": ["Funnel", "Articles", "Import"],
     "training": ["Dataset versions", "Jobs"],
-    "models": ["Registry", "Evaluation", "Comparison", "Promotion", "Try it"],
+    "models": ["Registry", "Evaluation", "Comparison", "Promotion", "Few-shot", "Try it"],
+    "costs": ["This month", "Ledger", "Prices", "Break-even"],
     "operations": [None],
 }
 PLACES = [(page, tab) for page, tabs in TABS.items() for tab in tabs]
@@ -92,33 +92,6 @@ def empty(tmp_path):
     yield app
     set_app(None)
     app.close()
-
-
-def visit(page="overview", tab=None, *, locale="en-US", **state):
-    screen = AppTest.from_file(ROUTER, default_timeout=60)
-    screen.context = {"locale": locale}
-    screen.run()
-    for name, value in state.items():
-        screen.session_state[name] = value
-    if tab:
-        screen.session_state[f"{page}_tab_next"] = tab
-    screen.switch_page(f"../pages/{page}.py").run()
-    return screen
-
-
-def words_on(screen):
-    """Return everything a reader sees, cells of tables included."""
-    kinds = ("title", "subheader", "markdown", "caption", "text", "error", "warning", "info", "success")
-    seen = [element.value for kind in kinds for element in getattr(screen, kind)]
-    seen += [button.label for button in screen.button]
-    for frame in [*screen.dataframe, *screen.table]:
-        seen += [str(cell) for column in frame.value for cell in [column, *frame.value[column]]]
-    return [str(word) for word in seen]
-
-
-def stored(app, table):
-    with reading(app.engine) as session:
-        return list(session.exec(select(table)))
 
 
 @pytest.mark.parametrize(("page", "tab"), PLACES)
@@ -292,14 +265,6 @@ def test_without_a_champion_a_trial_is_refused_in_a_sentence(app):
     screen.form_submit_button[0].click().run()
     assert not screen.exception
     assert "champion" in screen.error[0].value
-
-
-def test_settings_that_count_features_are_whole_and_start_at_one(app):
-    screen = visit("training", "Jobs")
-    for name in ("max_words", "max_characters"):
-        field = screen.number_input(key=f"setting_{name}")
-        assert (field.min, field.step) == (1, 1)
-        assert isinstance(field.set_value(500).run().number_input(key=f"setting_{name}").value, int)
 
 
 def chosen_article(app, **changes):

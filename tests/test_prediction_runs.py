@@ -1,14 +1,16 @@
 """Prediction runs over a scripted vendor: each article at most once, every cent written down."""
 
+from _thread import interrupt_main
 from collections import Counter
+from itertools import count
 from threading import Event, Thread
 
 import pytest
 
-from core.db import reading
+from core.db import insert_new, reading, writing
 from core.domain.types import CostKind, Failure, RunMode, Split
 from core.errors import NotFound, ProviderBlocked, Refused
-from core.models import PredictionItem
+from core.models import Prediction, PredictionItem
 from core.queries import predictions as queries
 from core.services import prediction_runs
 from core.workflows import models, predictions
@@ -171,7 +173,7 @@ def test_an_article_is_marked_as_sent_before_its_request_leaves(asked, vendor):
 def test_no_more_requests_fly_at_a_time_than_allowed(asked, vendor):
     asked.settings.keys.provider_concurrency = 4
     vendor.asker.delay_s = 0.03
-    run_to_the_end(asked, dataset_id=1)
+    run_to_the_end(asked, **TEST)
     assert vendor.asker.peak == 4
 
 
@@ -184,10 +186,6 @@ def test_requests_keep_to_the_limit_of_a_minute(asked, vendor):
 
 
 def test_an_over_long_article_is_not_sent(asked, vendor):
-    from core.workflows import prediction_direct
-
-    long_ago = prediction_direct.MAX_PROMPT_TOKENS
-    assert long_ago >= 60_000
     vendor.asker.messages = lambda text: [{"content": "가" * 90_000}]
     ended = run_to_the_end(asked, **TEST)
     assert (ended.failed, tally(asked), vendor.asker.asked) == (15, {"TOO_LONG": 15}, Counter())
@@ -266,6 +264,13 @@ def test_a_wrong_key_or_model_stops_the_run_after_three_requests(asked, vendor, 
     assert f"3 failures of the same kind in a row ({failure})" in ended.error
 
 
+def test_refusals_of_several_kinds_stop_the_run_as_soon(asked, vendor):
+    kinds = count()
+    vendor.asker.script = lambda _text: bad((Failure.KEY_REFUSED, Failure.NOT_AVAILABLE)[next(kinds) % 2])
+    ended = run_to_the_end(asked, dataset_id=1)
+    assert (ended.status, vendor.asker.asked.total(), is_whole(asked)) == ("blocked", 3, True)
+
+
 def test_a_vendor_that_is_down_is_not_asked_about_every_article(asked, vendor):
     vendor.asker.script = lambda _text: bad(Failure.NO_CONNECTION)
     ended = run_to_the_end(asked, dataset_id=1)
@@ -276,8 +281,8 @@ def test_a_vendor_that_is_down_is_not_asked_about_every_article(asked, vendor):
 
 def test_failures_of_single_texts_never_stop_a_run(asked, vendor):
     vendor.asker.script = lambda _text: bad(Failure.WRONG_SENTIMENT)
-    assert run_to_the_end(asked, dataset_id=1).status == "failed"
-    assert vendor.asker.asked.total() == 90
+    assert run_to_the_end(asked, article_ids=range(1, 31)).status == "failed"
+    assert vendor.asker.asked.total() == 30
 
 
 def test_an_answer_by_a_dearer_model_is_billed_at_that_models_price(asked, vendor):
@@ -404,6 +409,32 @@ def test_a_run_is_driven_in_slices_and_handed_back_in_between(asked, vendor):
     assert predictions.follow_predictions(asked) == ""
 
 
+def test_runs_of_different_models_take_turns(asked, vendor):
+    vendor.asker.delay_s = 0.05
+    begin(asked, dataset_id=1)
+    other = predictions.create_few_shot(asked, VENDOR, "gpt-4.1")
+    predictions.start_predictions(asked, other, dataset_id=1, accept_micro_usd=10**9)
+    driven = []
+    for _ in range(4):
+        asked.now.forward(seconds=3)
+        driven.append(predictions.drive_predictions(asked, for_s=0.01))
+    assert driven == [1, 2, 1, 2]
+
+
+def test_ctrl_c_keeps_what_is_under_way_and_the_rest_can_be_gone_on_with(asked, vendor):
+    vendor.asker.script = at_request(20, interrupt_main)
+    vendor.asker.delay_s = 0.02
+    begin(asked, dataset_id=1)
+    with pytest.raises(KeyboardInterrupt):
+        predictions.drive_predictions(asked)
+    between = run(asked)
+    assert (between.status, between.lease_owner) == ("running", None)
+    assert between.answered == len(stored(asked)) >= 19
+    predictions.drive_predictions(asked)
+    assert (len(vendor.asker.asked), set(vendor.asker.asked.values())) == (90, {1})
+    assert is_whole(asked)
+
+
 def test_waiting_for_a_run_drives_what_stands_before_it(asked):
     begin(asked)
     second = begin(asked, dataset_id=1)
@@ -415,9 +446,6 @@ def test_an_answer_that_came_by_another_way_is_not_asked_for(asked, vendor):
     begin(asked)
     with reading(asked.engine) as session:
         ids = prediction_runs.missing(session, prediction_runs.Wish(2, 1, Split.TEST)).article_ids
-    from core.db import insert_new, writing
-    from core.models import Prediction
-
     with writing(asked.engine) as session:
         row = {"article_id": ids[0], "model_id": 2, "sentiment": "neutral", "created_at": asked.now()}
         insert_new(session, Prediction, [row])

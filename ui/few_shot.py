@@ -10,10 +10,10 @@ from core.domain.types import ModelKind
 from core.queries.models import ModelVersion, RegistryRow, datasets_of
 from core.workflows import ProviderState, predictions
 from ui import format as fmt
-from ui.components import facts, perform, section, simulated_badge
+from ui.components import empty, facts, go_to, perform, section, simulated_badge
 from ui.endings import by_provider, endings, tell
 from ui.i18n import t, tn
-from ui.provider_cards import destination, ordered, title
+from ui.provider_cards import destination, ordered, runs_here, title
 from ui.state import Session, app
 
 #: Versions listed, newest first; the registry has them all.
@@ -32,11 +32,12 @@ def create(session: Session, target: str, states: Sequence[ProviderState]) -> No
             "they came with got right; never of its validation or test part."
         ),
     )
-    answering = [state for state in ordered(states) if _answering(state)]
+    answering = [state for state in ordered(states) if state.card.configured and not runs_here(state)]
     if not answering:
-        st.caption(
-            t("No provider is set up that answers with a base model: see the Training page for their keys.")
-        )
+        with empty(t("No provider is set up that answers with a base model.")):
+            go_to(
+                "training", t("See which keys are missing"), key="few_shot_keys", training_tab_next=t("Jobs")
+            )
         return
     named = by_provider(answering)
     first, second, third = st.columns([2, 2, 3], vertical_alignment="bottom")
@@ -89,11 +90,6 @@ def versions(rows: Sequence[RegistryRow]) -> None:
         badge = f" {simulated_badge()}" if model.simulated else ""
         st.markdown(f"**{fmt.plain(model.name)}**{badge}")
         prompt(model)
-
-
-def _answering(state: ProviderState) -> bool:
-    """Tell whether a provider is asked over a network with a prompt: one that trains its own files is not."""
-    return state.card.configured and (state.priced or state.simulated or not state.trains)
 
 
 def _models(state: ProviderState) -> list[str]:

@@ -7,6 +7,7 @@ import streamlit as st
 
 from core.workflows import ProviderState
 from ui import format as fmt
+from ui import words
 from ui.i18n import t
 
 #: vendors' names for passes over the training rows, by which the price grows
@@ -23,7 +24,7 @@ def single(state: ProviderState) -> dict[str, Any]:
 
 
 def _field(setting: Any, key: str) -> Any:
-    about = t(setting.about) if setting.about else None
+    about = words.of_core(setting.about) or None
     if setting.kind == "choice":
         return st.selectbox(
             setting.name, setting.choices, index=None, key=key, placeholder=default(setting), help=about
@@ -61,7 +62,7 @@ def several(state: ProviderState) -> tuple[dict[str, list[Any]], list[str]]:
     with st.grid(4, min_column_width=170):
         for setting in state.card.hyperparameters:
             key = f"sweep_{state.card.name}_{setting.name}"
-            about = t(setting.about) if setting.about else None
+            about = words.of_core(setting.about) or None
             if setting.kind == "choice":
                 given: Any = st.multiselect(
                     setting.name, setting.choices, key=key, placeholder=default(setting), help=about

@@ -14,7 +14,7 @@ from core.queries import costs, training
 from core.queries.training import DatasetVersion
 from core.workflows import ProviderState, Request, TrainingQuote
 from ui import format as fmt
-from ui import hyper, launch_dialogs, launch_notes, money, sweep
+from ui import hyper, launch_dialogs, launch_notes, money, sweep, words
 from ui.components import empty, go_to, perform, section, simulated_badge, sorry
 from ui.endings import by_provider, endings, no_new_jobs, tell
 from ui.i18n import t
@@ -65,9 +65,13 @@ def desk(session: Session, states: Sequence[ProviderState]) -> None:
         with empty(t("Training needs a dataset version.")):
             go_to("training", t("Build one"), key="build_first", training_tab_next=t("Dataset versions"))
         return
+    trainers = [each for each in ordered(states) if each.trains]
+    if not trainers:
+        st.caption(t("No provider is set up that trains."))
+        return
     launch_notes.joined(session)
     launch_notes.retry()
-    wish, slot = _choices(versions, [each for each in ordered(states) if each.trains])
+    wish, slot = _choices(versions, trainers)
     try:
         found = offer(session, wish)
     except NewstuneError as error:
@@ -174,11 +178,13 @@ def _obstacle(wish: Wish, quote: TrainingQuote, standing: Standing) -> dict[str,
         missing = ", ".join(name for name, given in wish.state.card.keys.items() if not given)
         return {"problem": t("There is no key: set {names}.", names=missing), "elsewhere": True}
     if not quote.preflight.allowed:
-        return {"problem": t(quote.preflight.reason), "elsewhere": True}
+        return {"problem": words.of_core(quote.preflight.reason), "elsewhere": True}
     if said is not None and said.status == "blocked":
         ago = fmt.ago(said.at, app().now())
         return {
-            "problem": t("When it was asked {ago}, it refused: {why}", ago=ago, why=t(said.reason)),
+            "problem": t(
+                "When it was asked {ago}, it refused: {why}", ago=ago, why=words.of_core(said.reason)
+            ),
             "elsewhere": True,
         }
     if isinstance(quote.cost, Unpriced):

@@ -13,7 +13,7 @@ from core.errors import NewstuneError
 from core.queries import training
 from core.workflows import PILOT_ROWS, Request
 from ui import format as fmt
-from ui import hyper, launch_notes, money
+from ui import hyper, launch_notes, money, words
 from ui.components import attempt, confirm, simulated_badge, sorry
 from ui.endings import endings, tell
 from ui.i18n import t, tn
@@ -59,7 +59,7 @@ def _terms(found: "Offer", cost: Quote) -> None:
     for end in endings(state, request.base_model, app().now().date()):
         tell(end)
     for note in state.card.notes:
-        st.markdown(f"- {fmt.plain(t(note))}")
+        st.markdown(f"- {fmt.plain(words.of_core(note))}")
     st.caption(
         t(
             "The paid request is sent once. If its answer is lost, the program looks for the job and asks you; it never sends it again by itself."
@@ -68,15 +68,24 @@ def _terms(found: "Offer", cost: Quote) -> None:
 
 
 def _sent(found: "Offer") -> None:
-    counts = found.wish.version.counts
-    st.markdown(
-        t(
-            ":material/share_location: {train} training and {validation} validation articles go to **{place}**. The test part stays here.",
-            train=fmt.number(found.quote.rows),
-            validation=fmt.number(training.part_total(counts, "validation")),
-            place=destination(found.wish.state),
+    """Say which articles leave, and where they go; a pilot takes a quarter as many to validate on."""
+    place, train = destination(found.wish.state), fmt.number(found.quote.rows)
+    if found.wish.request.rows is None:
+        validation = training.part_total(found.wish.version.counts, "validation")
+        going = t(
+            "{train} training and {validation} validation articles go to **{place}**. The test part stays here.",
+            train=train,
+            validation=fmt.number(validation),
+            place=place,
         )
-    )
+    else:
+        going = t(
+            "{train} training articles, and at most a quarter as many of the validation part, go to **{place}**. "
+            "The test part stays here.",
+            train=train,
+            place=place,
+        )
+    st.markdown(f":material/share_location: {going}")
 
 
 def start(request: Request, accept_micro_usd: int | None) -> None:
@@ -129,7 +138,9 @@ def _pilot(found: "Offer") -> None:
         sorry(error)
         return
     if isinstance(quote.cost, Unpriced) or not quote.preflight.allowed:
-        problem = quote.cost.sentence if isinstance(quote.cost, Unpriced) else quote.preflight.reason
+        problem = (
+            quote.cost.sentence if isinstance(quote.cost, Unpriced) else words.of_core(quote.preflight.reason)
+        )
         st.error(fmt.plain(problem), icon=":material/block:")
         return
     small = replace(found, wish=replace(found.wish, request=request), quote=quote)

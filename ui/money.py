@@ -1,6 +1,7 @@
 """Amounts as people read them: micro-dollars in, dollars out, and what an estimate was made of."""
 
 from collections.abc import Mapping
+from math import floor, log10
 from typing import Any
 
 from core.domain.budget import Standing
@@ -12,12 +13,12 @@ MICRO = 1_000_000
 
 
 def dollars(micro_usd: int | None) -> str:
-    """Return an amount for a cell or a metric: cents, or three digits where there are no cents."""
+    """Return an amount for a cell or a metric: cents, or two digits where there are no cents."""
     if micro_usd is None:
         return fmt.DASH
     usd = micro_usd / MICRO
-    if 0 < abs(usd) < 0.01:
-        return f"${usd:.6f}".rstrip("0")
+    if 0 < usd < 0.01:  # two digits that say something; the export has all six
+        return f"${usd:.{1 - floor(log10(usd))}f}"
     return f"${usd:,.2f}" if usd >= 0 else f"−${-usd:,.2f}"
 
 

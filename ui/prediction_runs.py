@@ -125,7 +125,7 @@ def ended(session: Session, states: Sequence[ProviderState]) -> None:
     )
     by_name = {state.card.name: state for state in states}
     for card in cards:
-        with st.container(border=True, key=f"run_{card.run.id}"):
+        with st.container(border=bool(card.run.failed or card.run.error), key=f"run_{card.run.id}"):
             st.markdown(_title(card))
             notes = [_counts(card), job_parts.cost(card.money), fmt.moment(card.run.finished_at)]
             st.caption(" · ".join(note for note in notes if note))

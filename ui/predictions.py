@@ -11,7 +11,7 @@ from core.queries.models import ModelVersion
 from core.workflows import ProviderState, predictions
 from core.workflows.predictions import PredictionQuote
 from ui import format as fmt
-from ui import money
+from ui import money, words
 from ui.components import attempt, confirm, go_to, simulated_badge, sorry
 from ui.i18n import mark, t, tn
 from ui.provider_cards import destination
@@ -130,7 +130,8 @@ def terms(model: ModelVersion, state: ProviderState, quote: PredictionQuote, lef
     """Draw what a person should know before a model is asked."""
     if state.simulated:
         st.markdown(f"{simulated_badge()} {t('Play money, and answers that say nothing about real models.')}")
-    st.markdown(f"**{_price(quote)}** · {left}")
+    price = t("Price: {span}", span=_price(quote))
+    st.markdown(f"**{price}** · {left}")
     if quote.cost is not None:
         tokens = t(
             "{asked} tokens asked, {said} answered, both estimated",
@@ -148,7 +149,7 @@ def terms(model: ModelVersion, state: ProviderState, quote: PredictionQuote, lef
     )
     st.markdown(f":material/share_location: {going}")
     for note in state.card.notes:
-        st.markdown(f"- {fmt.plain(t(note))}")
+        st.markdown(f"- {fmt.plain(words.of_core(note))}")
 
 
 def _begin(model_id: int, dataset_id: int, split: str, mode: RunMode, accept: int | None) -> None:

@@ -12,7 +12,7 @@ from core.domain.types import PriceKind
 from core.workflows import ProviderState
 from core.workflows.prices import price_book
 from ui import format as fmt
-from ui import money
+from ui import money, words
 from ui.components import perform, section, simulated_badge
 from ui.endings import ending, endings, tell
 from ui.i18n import mark, t, tn
@@ -37,12 +37,17 @@ def ordered(states: Sequence[ProviderState]) -> list[ProviderState]:
 def destination(state: ProviderState) -> str:
     """Return where news goes that a provider is sent, for a sentence."""
     place = state.card.destination
-    return fmt.plain(t(place)) if place else t("the address that you set")
+    return fmt.plain(words.of_core(place)) or t("the address that you set")
 
 
 def title(state: ProviderState) -> str:
     """Return a provider's name for people, without the mark that stands beside it as a badge."""
     return state.card.title.removesuffix(" (SIMULATED)")
+
+
+def runs_here(state: ProviderState) -> bool:
+    """Tell whether a provider trains for free on this machine, so that nobody needs to be asked."""
+    return state.trains and not (state.priced or state.simulated)
 
 
 def base_models(state: ProviderState) -> list[str]:
@@ -94,8 +99,7 @@ def card(state: ProviderState, book: PriceBook) -> None:
     _keys(state)
     if state.card.configured:
         st.markdown("&ensp;".join(_can(state, what) for what in _ASKS))
-        for what in _ASKS:
-            _said(state, what)
+        _said(state)
     for found in endings(state, chosen_base(state), today):
         tell(found)
     _training_price(state, book, today)
@@ -128,11 +132,7 @@ def status_badge(state: ProviderState, what: str) -> str:
     """Return what a provider said last when it was asked whether it would train or answer, as a badge."""
     said = state.checks.get(what)
     if said is None:
-        return (
-            f":gray-badge[{t('Not asked yet')}]"
-            if state.priced or state.simulated
-            else f":green-badge[{t('Ready')}]"
-        )
+        return f":green-badge[{t('Ready')}]" if runs_here(state) else f":gray-badge[{t('Not asked yet')}]"
     colour, word = _STATUS.get(said.status, ("gray", mark("Unknown")))
     return f":{colour}-badge[{t(word)}]"
 
@@ -144,14 +144,15 @@ def _can(state: ProviderState, what: str) -> str:
     return f"{icon} {t(does)} {status_badge(state, what)}"
 
 
-def _said(state: ProviderState, what: str) -> None:
-    """Draw the sentence of a provider's last answer with its time."""
-    said = state.checks.get(what)
-    if said is None or (what == "train" and not state.trains):
-        return
-    ago = t("asked {ago}", ago=fmt.ago(said.at, app().now()))
-    icon, _, _ = _ASKS[what]
-    st.caption(f"{icon} {' · '.join(filter(None, [fmt.plain(t(said.reason)) if said.reason else '', ago]))}")
+def _said(state: ProviderState) -> None:
+    """Draw the sentences of a provider's last answers, and when it was asked."""
+    said = {what: state.checks[what] for what in _ASKS if what in state.checks}
+    for what, check in said.items():
+        if check.reason and (state.trains or what != "train"):
+            st.caption(f"{_ASKS[what][0]} {fmt.plain(words.of_core(check.reason))}")
+    if said:
+        ago = fmt.ago(max(check.at for check in said.values()), app().now())
+        st.caption(f":material/schedule: {t('asked {ago}', ago=ago)}")
 
 
 def _training_price(state: ProviderState, book: PriceBook, today: date) -> None:
@@ -187,7 +188,7 @@ def _more(state: ProviderState, book: PriceBook, today: date) -> None:
         return
     with st.expander(t("Notes, fees and models"), key=f"notes_{state.card.name}"):
         for note in state.card.notes:
-            st.markdown(f"- {fmt.plain(t(note))}")
+            st.markdown(f"- {fmt.plain(words.of_core(note))}")
         if fee is not None:
             st.markdown(f"- {_hosting(fee)}")
         for model in models:

@@ -70,15 +70,15 @@ def evaluate(
             working=t("Scoring the test part …"),
             done=t("Evaluated."),
         )
-    _ask_remote(session, row.model, dataset, states)
+    waiting = _ask_remote(session, row.model, dataset, states)
     scores = models.scores(session, dataset.id or 0)
     _all_scores(rows, scores, row.model.id)
     run = scores.get(row.model.id)
-    if run is None:
+    if run is None and not waiting:
         st.caption(
             t("{name} is not scored on this test part yet: press Evaluate.", name=fmt.plain(row.model.name))
         )
-    else:
+    elif run is not None:
         section(fmt.plain(row.model.name))
         if row.model.simulated:
             st.markdown(f"{simulated_badge()} {t('These figures say nothing about real models.')}")
@@ -91,14 +91,18 @@ def _ask_remote(
     model: models.ModelVersion,
     dataset: DatasetVersion,
     states: Sequence[ProviderState],
-) -> None:
-    """Draw what a remote model has not answered yet, and the runs that are under way."""
+) -> bool:
+    """Draw what a remote model has not answered yet, and all runs under way; return whether to wait for it."""
     state = by_provider(states).get(model.provider)
     prediction_runs.live()
-    if state is None or not predictions.is_remote(model) or prediction_runs.under_way(session, model):
-        return
-    if not predictions.offer(session, model, dataset.id or 0, Split.TEST, state):
-        st.caption(t("All articles of this test part are answered by {name}.", name=fmt.plain(model.name)))
+    if state is None or not predictions.is_remote(model):
+        return False
+    if prediction_runs.under_way(session, model):
+        return True
+    if predictions.offer(session, model, dataset.id or 0, Split.TEST, state):
+        return True
+    st.caption(t("All articles of this test part are answered by {name}.", name=fmt.plain(model.name)))
+    return False
 
 
 def _all_scores(rows: list[models.RegistryRow], scores: Mapping[int, Any], chosen: int | None) -> None:

@@ -1,5 +1,6 @@
 """Sweeps: several settings at once under one price, and which did best on the validation part."""
 
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,9 @@ from core import workflows
 from core.domain.sweep import MAX_RUNS, grid
 from core.errors import NewstuneError
 from core.queries.training import Sweep, SweepRun, sweeps
-from core.workflows import SweepQuote
+from core.workflows import Request, SweepQuote
 from ui import format as fmt
-from ui import hyper, money, validation_scores
+from ui import hyper, money, validation_scores, words
 from ui.components import attempt, confirm, section, simulated_badge, sorry
 from ui.i18n import t, tn
 from ui.job_parts import last_losses
@@ -22,6 +23,10 @@ from ui.state import Session, app, flash
 
 if TYPE_CHECKING:
     from ui.launch import Offer
+
+
+_KEPT = "_sweep_quote"
+KEPT_FOR = timedelta(minutes=1)
 
 
 def launcher(found: "Offer") -> None:
@@ -52,7 +57,7 @@ def launcher(found: "Offer") -> None:
 def _priced(found: "Offer", settings: dict[str, list[Any]]) -> None:
     request = found.wish.request
     try:
-        quote = workflows.quote_sweep(app(), request, settings)
+        quote = _quote(request, settings)
     except NewstuneError as error:
         sorry(error)
         return
@@ -84,6 +89,19 @@ def _priced(found: "Offer", settings: dict[str, list[Any]]) -> None:
     )
 
 
+def _quote(request: Request, settings: dict[str, list[Any]]) -> SweepQuote:
+    """Return the price of all runs, kept for a minute: two dozen quotes take seconds, at every click anywhere.
+
+    A start works it out anew and is refused where it has risen.
+    """
+    key, now = repr((request, settings)), app().now()
+    kept_key, until, kept = st.session_state.get(_KEPT, (None, now, None))
+    if kept_key != key or until <= now:
+        kept = workflows.quote_sweep(app(), request, settings)
+        st.session_state[_KEPT] = (key, now + KEPT_FOR, kept)
+    return kept
+
+
 def _label(quote: SweepQuote) -> str:
     if quote.likely is None:
         return tn("Start {n} run, free", "Start {n} runs, free", quote.runs)
@@ -97,18 +115,17 @@ def _terms(found: "Offer", settings: dict[str, list[Any]], quote: SweepQuote) ->
     state = found.wish.state
     if state.simulated:
         st.markdown(f"{simulated_badge()} {t('Play money: nothing is billed.')}")
-    st.markdown(
-        f"**{money.span(quote.low, quote.likely, quote.high)}** · {money.left(found.standing, simulated=state.simulated)}"
-    )
+    price = t("Price: {span}", span=money.span(quote.low, quote.likely, quote.high))
+    st.markdown(f"**{price}** · {money.left(found.standing, simulated=state.simulated)}")
     st.markdown(
         fmt.plain(hyper.listed({name: " / ".join(map(str, values)) for name, values in settings.items()}))
     )
     st.markdown(f":material/share_location: {t('News goes to: {place}', place=destination(state))}")
     for note in state.card.notes:
-        st.markdown(f"- {fmt.plain(t(note))}")
+        st.markdown(f"- {fmt.plain(words.of_core(note))}")
 
 
-def _start(request: Any, settings: dict[str, list[Any]], accept: int | None) -> None:
+def _start(request: Request, settings: dict[str, list[Any]], accept: int | None) -> None:
     started = attempt(lambda: workflows.start_sweep(app(), request, settings, accept_micro_usd=accept))
     if started is None:
         return
@@ -142,8 +159,11 @@ def results(session: Session) -> None:
             target=fmt.word("target", sweep.target),
             hash=fmt.short_hash(sweep.dataset_sha256),
         )
-        with st.expander(label, expanded=place == 0, key=f"sweep_{sweep.group_key}"):
-            _one(session, sweep)
+        # drawn only when open: what a sweep's paid models would cost takes a while to work out
+        opened = st.expander(label, expanded=place == 0, key=f"sweep_{sweep.group_key}", on_change="rerun")
+        if opened.open:
+            with opened:
+                _one(session, sweep)
 
 
 def _one(session: Session, sweep: Sweep) -> None:
@@ -152,15 +172,21 @@ def _one(session: Session, sweep: Sweep) -> None:
         st.markdown(f"{simulated_badge()} {t('These figures say nothing about real models.')}")
     names = hyper.differing([_settings(run) for run in sweep.runs])
     st.dataframe(
-        pd.DataFrame([_row(run, names, best=run is best) for run in sweep.runs]),
+        pd.DataFrame([_row(run, names, best=_is_best(run, best)) for run in sweep.runs]),
         hide_index=True,
         placeholder=fmt.DASH,
         alt=t("Runs of a sweep"),
         key=f"sweep_table_{sweep.group_key}",
+        column_config={t("Interval"): st.column_config.TextColumn(width=120)},
     )
     if best is None:
         st.caption(t("No run is scored on the validation part yet."))
     validation_scores.offer(session, sweep)
+
+
+def _is_best(run: SweepRun, best: SweepRun | None) -> bool:
+    """Tell whether no run did better; several may share that."""
+    return best is not None and run.macro_f1 == best.macro_f1
 
 
 def _settings(run: SweepRun) -> dict[str, Any]:

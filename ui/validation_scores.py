@@ -12,7 +12,7 @@ from core.queries.models import ModelVersion
 from core.queries.training import Sweep, SweepRun
 from core.workflows import ProviderState, predictions
 from ui import format as fmt
-from ui import money
+from ui import money, prediction_runs
 from ui.components import attempt, confirm, go_to, simulated_badge, sorry
 from ui.endings import by_provider
 from ui.i18n import t, tn
@@ -34,6 +34,9 @@ def offer(session: Session, sweep: Sweep) -> None:
         return
     if not all(is_remote(model) for model in models):
         st.caption(t("The models are being scored on the validation part."))
+        return
+    if any(prediction_runs.under_way(session, model) for model in models):
+        st.caption(t("The models are being asked about the validation part."))
         return
     try:
         quotes = [_quote(run) for run in waiting]
@@ -85,7 +88,9 @@ def _ask_button(
             st.markdown(
                 f"{simulated_badge()} {t('Play money, and answers that say nothing about real models.')}"
             )
-        st.markdown(f"**{price}** · {money.left(standing, simulated=state.simulated)}")
+        st.markdown(
+            f"**{t('Price: {span}', span=price)}** · {money.left(standing, simulated=state.simulated)}"
+        )
         where = destination(state)
         st.markdown(tn("{n} request goes to **{place}**.", "{n} requests go to **{place}**.", n, place=where))
 

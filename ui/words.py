@@ -135,6 +135,14 @@ def told(message: str) -> str:
     return message
 
 
+def of_core(sentence: str) -> str:
+    """Return a sentence of core (a note, a reason, a setting's meaning) in the reader's language where known.
+
+    The empty one stays empty: to gettext it is the name of the catalogue's own header.
+    """
+    return t(sentence) if sentence else ""
+
+
 def table(name: str) -> str:
     """Return what the rows of a table are."""
     return t(_TABLES[name]) if name in _TABLES else name

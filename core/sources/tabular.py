@@ -1,4 +1,4 @@
-"""Tables of news: CSV or JSONL rows, with a human label or only with a text, to records."""
+"""Labelled tables: CSV or JSONL rows with a title and a human label to records."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,8 +25,6 @@ OPTIONAL = (
     "reviewer",
 )
 FIELDS = REQUIRED + OPTIONAL
-#: What is read of a table whose rows are only to be judged; the title is required.
-TEXT_FIELDS = ("title", "body", "published_at", "url", "source", "family")
 #: Column names that are taken for a field where nobody says otherwise, in lower case.
 _USUAL_NAMES: dict[str, tuple[str, ...]] = {
     "title": ("title", "headline", "제목", "sentence", "text"),
@@ -55,11 +53,6 @@ _NO_TIME = (
     "{} dates without a time of day were taken as the end of that day in Asia/Seoul, so that no earlier "
     "close decides them"
 )
-
-
-def parse_text_mapping(written: str) -> dict[str, str]:
-    """Return field -> column from ``title=COL,body=COL,...`` for a table without labels."""
-    return parse_mapping(written, required=("title",), optional=TEXT_FIELDS[1:])
 
 
 def parse_mapping(
@@ -158,9 +151,9 @@ def read_labelled(
     """
     table = read_table(name, data)
     chosen = dict(mapping) if mapping else guess_mapping(table.columns)
-    _check_mapping(table, chosen)
+    check_mapping(table, chosen)
     problems = Problems()
-    reader = _Reader(table, chosen, problems)
+    reader = Reader(table, chosen, problems)
     records = [record for row in table.rows if (record := reader.record(row)) is not None]
     problems.raise_any()
     records, scaled = _to_percent(records)
@@ -170,38 +163,8 @@ def read_labelled(
     return records, report
 
 
-def read_texts(
-    name: str, data: bytes, mapping: Mapping[str, str] | None = None
-) -> list[tuple[int, ArticleRecord]]:
-    """Read a table whose rows are to be judged, all or nothing; other columns are passed over.
-
-    Parameters
-    ----------
-    name, data, mapping
-        As for `read_labelled`, with `TEXT_FIELDS`. A row without a time is undated.
-
-    Returns
-    -------
-    list of (int, ArticleRecord)
-        The line of each row and its article, in file order.
-
-    Raises
-    ------
-    InputRejected
-        Naming file, row and column of the first problem and listing up to 20.
-    """
-    table = read_table(name, data)
-    guessed = guess_mapping(table.columns)
-    chosen = dict(mapping or {field: guessed[field] for field in TEXT_FIELDS if field in guessed})
-    _check_mapping(table, chosen, required=("title",))
-    problems = Problems()
-    reader = _Reader(table, chosen, problems, Origin.API)
-    articles = [(row.line, problems.attempt(reader.article, row)) for row in table.rows]
-    problems.raise_any()
-    return [(line, article) for line, article in articles if article is not None]
-
-
-def _check_mapping(table: Table, mapping: Mapping[str, str], required: Sequence[str] = REQUIRED) -> None:
+def check_mapping(table: Table, mapping: Mapping[str, str], required: Sequence[str] = REQUIRED) -> None:
+    """Raise InputRejected where a field is missing, or a column that is mapped is not in the table."""
     listed = ", ".join(table.columns[:20])
     needed = ",".join(f"{name}=COLUMN" for name in required)
     remedy = f"Map it with {needed}; the columns are: {listed}"
@@ -219,17 +182,11 @@ def _check_mapping(table: Table, mapping: Mapping[str, str], required: Sequence[
         raise InputRejected(Place(table.name, 1), problem, "Map predicted=COLUMN too")
 
 
-class _Reader:
+class Reader:
     """Reads the rows of one table and counts what it had to assume."""
 
-    def __init__(
-        self,
-        table: Table,
-        mapping: Mapping[str, str],
-        problems: Problems,
-        origin: Origin = Origin.LABELLED,
-    ) -> None:
-        self.table, self.mapping, self.problems, self.origin = table, mapping, problems, origin
+    def __init__(self, table: Table, mapping: Mapping[str, str], problems: Problems) -> None:
+        self.table, self.mapping, self.problems = table, mapping, problems
         self.without_zone = self.without_time = self.without_prediction = 0
 
     def cell(self, row: Row, name: str) -> tuple[Any, Place]:
@@ -269,9 +226,9 @@ class _Reader:
             self.without_zone += 1
         text_hash = content_hash(title, body)
         return ArticleRecord(
-            key=f"{self.origin}|{text_hash}",
+            key=f"{Origin.LABELLED}|{text_hash}",
             family=self._family(row),
-            origin=self.origin,
+            origin=Origin.LABELLED,
             title=title,
             body=body,
             content_hash=text_hash,

@@ -43,6 +43,8 @@ AT_ONCE = (Failure.KEY_REFUSED, Failure.NOT_AVAILABLE)
 MAX_PROMPT_TOKENS = 60_000
 #: Seconds after which the lease is lengthened, and a cancel looked for, even if nothing came back.
 HEARTBEAT_S = 20.0
+#: Seconds in which what comes back is gathered for one transaction.
+GATHER_S = 0.02
 MAYBE_BILLED = "the program stopped while this was asked; it may have been billed"
 
 
@@ -71,6 +73,7 @@ class AskerDrive:
     tariff: Tariff | None
     _waiting: deque[_Waiting] = field(default_factory=deque)
     _flying: dict[Future[Reply], _Waiting] = field(default_factory=dict)
+    _back: list[Landed] = field(default_factory=list)
     _position: int = -1
     _exhausted: bool = False
     _ending: Ending | None = None
@@ -116,20 +119,20 @@ class AskerDrive:
         self.driver.write([self._landed(_Waiting(item, self._tokens(item.text)), lost) for item in left])
 
     def _fly(self, pool: ThreadPoolExecutor) -> None:
-        landed: list[Landed] = []
         while True:
             leaving, wait_s = self._ready()
             late = monotonic() - self._written_at > HEARTBEAT_S
-            if (landed or leaving or late) and self._write(landed, [each.item for each in leaving]):
+            if (self._back or leaving or late) and self._write(self._back, [each.item for each in leaving]):
                 leaving = []
+            self._back.clear()
             if self._scouts is not None:
                 self._scouts += len(leaving)
             for each in leaving:
                 self._flying[pool.submit(_ask, self.asker, each.item.text)] = each
             if not self._flying and not leaving and wait_s is None:
                 return
-            landed = self._land(wait_s)
-            self._judge(landed)
+            self._land(wait_s)
+            self._judge(self._back)
 
     def _write(self, landed: Sequence[Landed], leaving: Sequence[Item] = ()) -> bool:
         cancelled = self.driver.write(landed, leaving)
@@ -197,13 +200,18 @@ class AskerDrive:
         quote = self.tariff.quote(len(window), TokenEstimate.total(each.prompt for each in window))
         return 0 if isinstance(quote, Unpriced) else quote.high
 
-    def _land(self, wait_s: float | None) -> list[Landed]:
+    def _land(self, wait_s: float | None) -> None:
+        """Wait for what comes back; it is kept until it is written, whatever interrupts in between."""
         timeout = HEARTBEAT_S if wait_s is None else min(wait_s, HEARTBEAT_S)
         if not self._flying:
             sleep(timeout)
-            return []
-        done, _ = wait(self._flying, timeout=timeout, return_when=FIRST_COMPLETED)
-        return [self._landed(self._flying.pop(future), future.result()) for future in done]
+            return
+        wait(self._flying, timeout=timeout, return_when=FIRST_COMPLETED)
+        if len(self._flying) > self._slots:  # others are queued: no thread waits while more come in
+            sleep(GATHER_S)
+        for future in [each for each in self._flying if each.done()]:
+            waiting = self._flying.pop(future)
+            self._back.append(self._landed(waiting, future.result()))
 
     def _landed(self, waiting: _Waiting, reply: Reply) -> Landed:
         return Landed(waiting.item, reply, self._bill(waiting, reply))
@@ -222,12 +230,13 @@ class AskerDrive:
             self._streak = (failure, n)
             if failure not in AT_ONCE:
                 self._scouts = None
-            if failure is not None and self._is_hopeless(failure) and self._ending is None:
-                self._ending = _hopeless(failure, n, each.reply.detail)
-
-    def _is_hopeless(self, failure: Failure) -> bool:
-        all_refused = self._scouts == SCOUTS and not self._flying
-        return all_refused or (failure in HOPELESS_AFTER and self._streak[1] >= HOPELESS_AFTER[failure])
+            if failure in HOPELESS_AFTER and n >= HOPELESS_AFTER[failure]:
+                self._ending = self._ending or _hopeless(failure, n, each.reply.detail)
+        if (
+            landed and self._scouts == SCOUTS and not self._flying and self._ending is None
+        ):  # refused in several ways
+            failure, n = self._streak
+            self._ending = _hopeless(failure or Failure.PROVIDER_ERROR, n, landed[-1].reply.detail)
 
 
 def _ask(asker: Asker, text: NewsText) -> Reply:

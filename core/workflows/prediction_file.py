@@ -23,7 +23,7 @@ from core.queries.predictions import Outcome
 from core.services import predict
 from core.services.prediction_runs import Wish
 from core.sources.archive import read_file
-from core.sources.tabular import parse_text_mapping, read_texts
+from core.sources.texts import parse_text_mapping, read_texts
 from core.workflows.prediction_quote import PredictionQuote, price
 from core.workflows.predictions import begin, wait_for_predictions
 

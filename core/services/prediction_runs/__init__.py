@@ -5,6 +5,7 @@ request leaves, so after a crash it is known which requests may have been billed
 by themselves. Answers, bills and counts are written together.
 """
 
+from core.services.prediction_runs.decisions import failed_articles, request_cancel, resolve_unknown
 from core.services.prediction_runs.items import (
     Item,
     Landed,
@@ -33,10 +34,7 @@ from core.services.prediction_runs.start import (
     Wish,
     active_run,
     begin_run,
-    failed_articles,
     missing,
-    request_cancel,
-    resolve_unknown,
     texts,
 )
 

@@ -74,9 +74,12 @@ class Lease:
     def hand_back(
         self, session: Session, now: datetime, *, again_at: datetime | None = None, **values: Any
     ) -> None:
-        """Give the run back, to be taken up by anybody (from `again_at` on), and commit."""
+        """Give the run back, to be taken up by anybody (from `again_at` on), and commit.
+
+        The moment stays in the row, so that runs of several models take turns.
+        """
         self.extend(session, now, **values)
-        change(session, self.run_id, lease_owner=None, lease_until=again_at)
+        change(session, self.run_id, lease_owner=None, lease_until=again_at or now)
         session.commit()
 
 
