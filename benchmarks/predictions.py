@@ -182,7 +182,7 @@ def _memory(folder: Path) -> Iterator[Row]:
         "predictions_memory_growth",
         growth,
         f"MB from {ARTICLES // 2} to {ARTICLES:,} articles",
-        "<= 8",
+        "<= 4",
         beside,
     )
 

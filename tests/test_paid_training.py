@@ -9,11 +9,15 @@ from sqlmodel import select
 
 from core import workflows
 from core.db import reading
+from core.domain.tokens import TokenEstimate
 from core.domain.types import JobStatus
 from core.errors import ProviderBlocked, ProviderFailed, Refused
 from core.models import Alert, CostEntry, ModelVersion, TrainingEvent, TrainingJob
+from core.providers.base import JobReport
 from core.providers.loopback.script import Fault, Script
 from core.providers.loopback.server import Loopback
+from core.providers.scripted import ScriptedProvider, ScriptedTrainer
+from tests.conftest import NOW
 from tests.paid import KEY, Clock, application, cap, creations, held, job, money, price, queue, request, settle
 
 CREATE = "POST /v1/fine_tuning/jobs"
@@ -262,3 +266,18 @@ def test_a_frozen_configuration_survives_a_change_of_the_price(desk):
     assert frozen["quote"]["prices"][0]["usd"] == "5.00"
     assert frozen["hyperparameters"] == {}
     assert job(app).created_at + timedelta(0) == app.now()
+
+
+@pytest.mark.parametrize(("may_be_billed", "bill"), [(True, 100_000), (False, 0)])
+def test_a_training_that_ended_without_a_model_costs_its_estimate_where_it_may_be_billed(
+    seeded, may_be_billed, bill
+):
+    report = JobReport(JobStatus.CANCELLED, may_be_billed=may_be_billed)
+    trainer = ScriptedTrainer(reports=[report], remote=True, tokens=TokenEstimate(10_000, 20_000, 30_000))
+    seeded.providers["openai"] = ScriptedProvider(name="openai", trainer=trainer, priced=True)
+    queue(seeded)
+    workflows.poll_training(seeded)
+    seeded.now = lambda: NOW + timedelta(minutes=1)
+    workflows.poll_training(seeded)
+    sums = money(seeded)
+    assert (job(seeded).status, sums["actual"], held(seeded)) == ("cancelled", bill, 0)

@@ -74,7 +74,14 @@ BASE_MODELS = (
         dates=(KnownDate("price_changes", date(2027, 1, 1), "gemini-3.8-flash", _PRICES),),
     ),
     BaseModel("gemini-3.5-flash"),
-    BaseModel("gemini-4-argon"),
+    BaseModel(
+        "gemini-4-argon",
+        dates=(
+            KnownDate(
+                "price_changes", date(2026, 12, 1), "gemini-4-argon", "genai-prices 0.2.3", certain=False
+            ),
+        ),
+    ),
     _rerouted("gemini-2.5-flash"),
     _rerouted("gemini-2.5-pro"),
 )

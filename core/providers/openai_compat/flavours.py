@@ -47,6 +47,8 @@ class Flavour:
         Characters of the name that is added to a tuned model's.
     bom : bool
         Whether its training files begin with a byte order mark.
+    bills_cancelled : bool
+        Whether a training that is cancelled while it runs is charged.
     min_rows : int
         Training rows under which it refuses a file.
     answer_format : str
@@ -78,6 +80,7 @@ class Flavour:
     asks_limits: bool = False
     suffix_max: int = 64
     bom: bool = False
+    bills_cancelled: bool = False
     min_rows: int = 10
     answer_format: str = "json_schema"
     length_setting: str = "max_completion_tokens"
@@ -172,6 +175,7 @@ AZURE = Flavour(
     can_train=True,
     suffix_max=18,
     bom=True,
+    bills_cancelled=True,
     hyperparameters=(
         _EPOCHS,
         _BATCH,

@@ -29,6 +29,11 @@ def status_of(job: Body) -> JobStatus:
     return _ENDED.get(str(job.get("status")), JobStatus.RUNNING)
 
 
+def stopped_midway(job: Body, events: Iterable[Body]) -> bool:
+    """Tell whether a job was cancelled after it had begun to train."""
+    return status_of(job) == JobStatus.CANCELLED and progress_of(job, events) > 0
+
+
 def parse_events(
     events: Iterable[Body], redact: Callable[[str], str], *, ended: bool
 ) -> tuple[TrainerEvent, ...]:

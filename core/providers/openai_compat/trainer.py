@@ -225,6 +225,7 @@ class OpenAITrainer:
             events=reports.parse_events(events, redact, ended=status != JobStatus.RUNNING),
             model=model,
             error=reports.error_of(job, redact) if status == JobStatus.FAILED else None,
+            may_be_billed=self._flavour.bills_cancelled and reports.stopped_midway(job, events),
         )
 
     def _model(self, job_id: str, job: dict[str, Any]) -> TrainedModel | None:
