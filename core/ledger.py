@@ -5,13 +5,13 @@ rows. A reservation and the row that it is made for go into one transaction that
 before it reads (`db.writing`), so that no two processes can both see the last dollar.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func
+from sqlalchemy import func, insert
 from sqlmodel import Session, col, desc, select
 
 from core.domain.budget import Standing
@@ -98,23 +98,37 @@ def reserve(
             "Raise the budget on the Costs page (or: python -m core budget --set USD), wait for the next "
             "month, or choose a cheaper model",
         )
-    _write(session, charge, CostKind.ESTIMATE, likely, now)
-    _write(session, charge, CostKind.RESERVATION, high, now)
+    rows = [(CostKind.ESTIMATE, likely), (CostKind.RESERVATION, high)]
+    _write(session, [_row(charge, kind, amount, now) for kind, amount in rows])
 
 
 def spend(session: Session, charge: Charge, *, micro_usd: int, now: datetime) -> None:
     """Write what was really billed, and give back as much of the reservation as it used up."""
-    _write(session, charge, CostKind.ACTUAL, micro_usd, now)
-    used = min(micro_usd, reserved(session, charge.reference))
+    spend_all(session, charge, [(charge, micro_usd)], now=now)
+
+
+def spend_all(session: Session, about: Charge, bills: Sequence[tuple[Charge, int]], *, now: datetime) -> None:
+    """Write one actual row a bill, and give back together what they used up of the reservation.
+
+    Parameters
+    ----------
+    about : Charge
+        What they have in common, the reference above all; the row that gives back bears it.
+    bills : sequence of (Charge, int)
+        What each is for, and its cost in micro-dollars.
+    """
+    rows = [_row(charge, CostKind.ACTUAL, micro_usd, now) for charge, micro_usd in bills]
+    used = min(sum(micro_usd for _, micro_usd in bills), reserved(session, about.reference))
     if used:
-        _write(session, charge, CostKind.RELEASE, used, now)
+        rows.append(_row(about, CostKind.RELEASE, used, now))
+    _write(session, rows)
 
 
 def release(session: Session, charge: Charge, *, now: datetime) -> int:
     """Give back what is left of a reservation; return how much. Doing it twice gives back nothing."""
     left = reserved(session, charge.reference)
     if left:
-        _write(session, charge, CostKind.RELEASE, left, now)
+        _write(session, [_row(charge, CostKind.RELEASE, left, now)])
     return left
 
 
@@ -136,19 +150,21 @@ def dollars(micro_usd: int) -> str:
     return f"${usd:,.2f}" if usd >= 0.01 or not usd else f"${usd:.6f}".rstrip("0")
 
 
-def _write(session: Session, charge: Charge, kind: CostKind, micro_usd: int, now: datetime) -> None:
-    session.add(
-        CostEntry(
-            at=now,
-            kind=kind,
-            purpose=charge.purpose,
-            reference=charge.reference,
-            provider=charge.provider,
-            model=charge.model,
-            micro_usd=micro_usd,
-            simulated=charge.simulated,
-            detail=dict(charge.detail),
-            actor=charge.actor,
-        )
-    )
-    session.flush()
+def _write(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    if rows:
+        session.connection().execute(insert(CostEntry), [dict(row) for row in rows])
+
+
+def _row(charge: Charge, kind: CostKind, micro_usd: int, now: datetime) -> dict[str, Any]:
+    return {
+        "at": now,
+        "kind": kind,
+        "purpose": charge.purpose,
+        "reference": charge.reference,
+        "provider": charge.provider,
+        "model": charge.model,
+        "micro_usd": micro_usd,
+        "simulated": charge.simulated,
+        "detail": dict(charge.detail),
+        "actor": charge.actor,
+    }

@@ -26,7 +26,7 @@ from core.queries.training import LossPoint, losses, sweeps
 from core.settings import Settings
 from tests.conftest import CLASSES, article, empty_database
 from tests.screens import stored, visit, words_on
-from tests.vendors import BASE, NOW, TOKENS, Clock, Lost, vendors
+from tests.vendors import BASE, NOW, TOKENS, Clock, Lost, Refusing, vendors
 from ui.endings import ending
 from ui.hyper import parse
 from ui.launch_dialogs import half_width
@@ -438,3 +438,17 @@ def test_a_date_says_how_many_days_are_left_until_it_has_come():
     )
     assert ending(known, date(2027, 1, 6)).sentence == "No new trainings since 2027-01-06 (reported)"
     assert ending(known, date(2027, 1, 6)).days_left == 0
+
+
+def test_a_start_that_was_refused_is_shown_at_once_and_not_repeated_before_the_vendor_is_asked_again(app):
+    app.providers["openai"].trainer = Refusing(remote=True, tokens=TOKENS)
+    workflows.start_training(app, workflows.Request(1, "openai", BASE), accept_micro_usd=150_000)
+    workflows.poll_training(app)
+    assert jobs(app)[0].status == JobStatus.BLOCKED
+    assert sum(ledger(app, CostKind.RELEASE)) == 150_000
+    screen = desk()
+    assert sum("The account may not train" in error.value for error in screen.error) == 2  # desk, history
+    assert screen.button(key="train_now").disabled
+    app.now.forward(minutes=1)
+    screen.button(key="check_openai").click().run()
+    assert not screen.button(key="train_now").disabled

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from core.domain.prompting import Prompt
 from core.domain.tokens import TokenEstimate
 from core.domain.types import Failure, Sentiment
-from core.errors import FateUnknown
+from core.errors import FateUnknown, ProviderBlocked
 from core.providers.base import (
     BaseModel,
     Forecast,
@@ -75,6 +75,13 @@ class Lost(ScriptedTrainer):
 
     def start(self, spec, folder, launch=None):
         raise FateUnknown("openai", "the answer to the paid request was lost", "Look at the vendor's console")
+
+
+class Refusing(ScriptedTrainer):
+    """Refuses every start for good."""
+
+    def start(self, spec, folder, launch=None):
+        raise ProviderBlocked("openai", "The account may not train", "Use another provider")
 
 
 @dataclass

@@ -6,6 +6,7 @@ from datetime import datetime
 import pandas as pd
 import streamlit as st
 
+from core.domain.types import JobStatus
 from core.queries.training import JobCard, job_history, job_seconds
 from core.workflows import ProviderState
 from ui import format as fmt
@@ -14,6 +15,9 @@ from ui.components import facts, go_to
 from ui.i18n import t
 from ui.provider_cards import ordered, title
 from ui.state import app, reading
+
+
+_WENT_WRONG = (JobStatus.FAILED, JobStatus.BLOCKED)
 
 
 def history(states: Sequence[ProviderState]) -> None:
@@ -44,6 +48,8 @@ def history(states: Sequence[ProviderState]) -> None:
         },
     )
     chosen = [cards[row] for row in picked.selection.rows[:1] if row < len(cards)]
+    if not chosen and cards[0].job.status in _WENT_WRONG:  # whoever started it should not have to look for it
+        chosen = cards[:1]
     if not chosen:
         st.caption(t("Choose a row to see its frozen configuration and its story."))
     for card in chosen:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import streamlit as st
@@ -168,11 +169,22 @@ def offer(session: Session, wish: Wish) -> Offer:
     quote = workflows.quote_training(app(), wish.request)
     simulated = wish.state.simulated
     standing = costs.standing(session, app().policy, simulated=simulated, now=app().now())
-    return Offer(wish, quote, standing, **_obstacle(wish, quote, standing))
+    refused = training.refusal(session, wish.state.card.name)
+    return Offer(wish, quote, standing, **_obstacle(wish, quote, standing, refused))
 
 
-def _obstacle(wish: Wish, quote: TrainingQuote, standing: Standing) -> dict[str, Any]:
-    """Return why a wish cannot be started, and what would help; {} where nothing is known against it."""
+def _refused(at: datetime, why: str) -> str:
+    ago = fmt.ago(at, app().now())
+    return t("When it was asked {ago}, it refused: {why}", ago=ago, why=words.of_core(why))
+
+
+def _obstacle(
+    wish: Wish, quote: TrainingQuote, standing: Standing, refused: training.TrainingJob | None
+) -> dict[str, Any]:
+    """Return why a wish cannot be started, and what would help; {} where nothing is known against it.
+
+    A start that the vendor refused counts until the vendor was asked again: see "Check now".
+    """
     said = wish.state.checks.get("train")
     if not wish.state.card.configured:
         missing = ", ".join(name for name, given in wish.state.card.keys.items() if not given)
@@ -180,13 +192,9 @@ def _obstacle(wish: Wish, quote: TrainingQuote, standing: Standing) -> dict[str,
     if not quote.preflight.allowed:
         return {"problem": words.of_core(quote.preflight.reason), "elsewhere": True}
     if said is not None and said.status == "blocked":
-        ago = fmt.ago(said.at, app().now())
-        return {
-            "problem": t(
-                "When it was asked {ago}, it refused: {why}", ago=ago, why=words.of_core(said.reason)
-            ),
-            "elsewhere": True,
-        }
+        return {"problem": _refused(said.at, said.reason), "elsewhere": True}
+    if refused is not None and refused.finished_at and (said is None or said.at < refused.finished_at):
+        return {"problem": _refused(refused.finished_at, refused.error or ""), "elsewhere": True}
     if isinstance(quote.cost, Unpriced):
         return {"problem": quote.cost.sentence, "costs": True}
     if quote.cost is not None and not standing.may_spend(quote.cost.high):

@@ -87,7 +87,7 @@ class CostEntry(Base, table=True):
         one_of("purpose", CostPurpose),
         CheckConstraint("micro_usd >= 0", name="ck_not_negative"),
         Index("ix_cost_entry_sum", "simulated", "kind", "at", "micro_usd"),
-        Index("ix_cost_entry_reference", "reference", "kind"),
+        Index("ix_cost_entry_reference", "reference", "kind", "micro_usd"),
     )
     id: int | None = Field(default=None, primary_key=True)
     at: datetime

@@ -11,7 +11,7 @@ import pandas as pd
 from sqlalchemy import func
 from sqlmodel import Session, col, desc, select
 
-from core.domain.types import ACTIVE_JOB_STATUSES, CostKind, Split
+from core.domain.types import ACTIVE_JOB_STATUSES, CostKind, JobStatus, Split
 from core.models import (
     Article,
     CostEntry,
@@ -140,6 +140,13 @@ def job_history(session: Session, limit: int = 30) -> list[JobCard]:
     """Return the jobs that have ended, newest first."""
     query = select(TrainingJob).where(col(TrainingJob.status).not_in(ACTIVE_JOB_STATUSES))
     return [_card(session, job) for job in session.exec(query.order_by(desc(TrainingJob.id)).limit(limit))]
+
+
+def refusal(session: Session, provider: str) -> TrainingJob | None:
+    """Return the newest job of a provider if the vendor refused it, else None."""
+    query = select(TrainingJob).where(TrainingJob.provider == provider)
+    newest = session.exec(query.order_by(desc(TrainingJob.id)).limit(1)).first()
+    return newest if newest is not None and newest.status == JobStatus.BLOCKED else None
 
 
 def job_cards(session: Session, ids: Sequence[int]) -> list[JobCard]:

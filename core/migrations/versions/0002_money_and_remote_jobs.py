@@ -55,7 +55,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id')
     )
     with op.batch_alter_table('cost_entry', schema=None) as batch_op:
-        batch_op.create_index('ix_cost_entry_reference', ['reference', 'kind'], unique=False)
+        batch_op.create_index('ix_cost_entry_reference', ['reference', 'kind', 'micro_usd'], unique=False)
         batch_op.create_index('ix_cost_entry_sum', ['simulated', 'kind', 'at', 'micro_usd'], unique=False)
 
     op.create_table('price_edit',

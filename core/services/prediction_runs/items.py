@@ -8,12 +8,12 @@ from typing import Any
 from sqlalchemy import bindparam, exists, update
 from sqlmodel import Session, col, select
 
+from core import ledger
 from core.db import insert_new
 from core.domain.billing import Bill
 from core.domain.types import ACTIVE_JOB_STATUSES, Failure, ItemState, JobStatus, RunMode
 from core.models import Article, ModelVersion, Prediction, PredictionItem, PredictionRun
 from core.providers.base import NewsText, Reply
-from core.services.prediction_runs.bills import spend_all
 from core.services.prediction_runs.rows import LEASE, change, charge, get_run, recount
 
 #: How long a lost batch is looked for at the vendor: its lists may lag behind.
@@ -184,7 +184,7 @@ def record(
         if each.bill is not None
     ]
     if bills:
-        spend_all(session, charge(run, model, requests=len(bills)), bills, now=now)
+        ledger.spend_all(session, charge(run, model, requests=len(bills)), bills, now=now)
 
 
 def _leaving(item: Item) -> dict[str, Any]:

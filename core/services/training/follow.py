@@ -147,10 +147,9 @@ def _settle(session: Session, desk: Desk, job: TrainingJob, billed_tokens: int |
     if quote is None:
         return
     (price,) = quote["prices"]
-    if billed_tokens is None:
-        amount = int(quote["likely"])
-    else:  # dollars a million tokens are micro-dollars a token
-        amount = ceil(billed_tokens * Decimal(price["usd"]))
+    # dollars a million tokens are micro-dollars a token
+    billed = None if billed_tokens is None else ceil(billed_tokens * Decimal(price["usd"]))
+    amount = int(quote["likely"]) if billed is None else billed
     bill = charge(job, price=price, tokens=billed_tokens, estimated=billed_tokens is None)
     ledger.spend(session, bill, micro_usd=amount, now=desk.clock())
 
