@@ -3,7 +3,6 @@
 Also the only place in core that reads the clock.
 """
 
-import logging
 import os
 import socket
 import sys
@@ -29,7 +28,7 @@ from core.domain.pricing import Price
 from core.domain.sessions import SessionTable
 from core.errors import NotFound, Refused
 from core.providers.base import Provider, Trainer
-from core.redaction import RedactingFormatter, Redactor
+from core.redaction import Redactor, keep_keys_out_of_logs
 from core.settings import ProviderSettings, Settings
 from core.sources.prices import read_prices
 
@@ -146,7 +145,7 @@ def build_app(
     """
     try:
         settings = settings or Settings()
-    except (SettingsError, ValidationError, TOMLDecodeError) as error:
+    except (SettingsError, ValidationError, TOMLDecodeError, UnicodeDecodeError) as error:
         raise Refused(
             f"A setting cannot be used: {_first_line(error)}", "See the table in README.md"
         ) from error
@@ -158,22 +157,10 @@ def build_app(
         raise Refused(
             problem, "Check NEWSTUNE_DATA_DIR and NEWSTUNE_DATABASE_URL, or restore a backup"
         ) from error
-    redact = Redactor(settings.keys.secrets)
-    _keep_keys_out_of_logs(redact)
+    redact = Redactor(settings.secrets)
+    keep_keys_out_of_logs(redact)
     made = providers if providers is not None else make_providers(settings, redact)
     return App(settings, engine, made, now, redact=redact)
-
-
-def _keep_keys_out_of_logs(redact: Redactor) -> None:
-    """Put the redactor behind every handler that there is now, and the one of last resort."""
-    handlers = {id(h): h for name in _loggers() for h in logging.getLogger(name).handlers}
-    for handler in (*handlers.values(), logging.lastResort):
-        if handler is not None and not isinstance(handler.formatter, RedactingFormatter):
-            handler.setFormatter(RedactingFormatter(handler.formatter or logging.Formatter(), redact))
-
-
-def _loggers() -> list[str | None]:
-    return [None, *logging.root.manager.loggerDict]
 
 
 def _first_line(error: Exception) -> str:

@@ -7,7 +7,7 @@ before it reads (`db.writing`), so that no two processes can both see the last d
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -58,6 +58,11 @@ def month_start(now: datetime) -> datetime:
     return local.replace(day=1, hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
 
 
+def seoul_day(now: datetime) -> date:
+    """Return the day in Seoul: prices and months change at midnight there."""
+    return now.astimezone(SEOUL).date()
+
+
 def standing(session: Session, policy: Policy, *, simulated: bool, now: datetime) -> Standing:
     """Return cap, spend of this month and open reservations, in micro-dollars."""
     mine = col(CostEntry.simulated) == simulated
@@ -90,16 +95,21 @@ def reserve(
     Refused
         If it would pass the cap; nothing is written then.
     """
-    state = standing(session, policy, simulated=charge.simulated, now=now)
-    if not state.may_spend(high):
+    check_cap(session, policy, high, simulated=charge.simulated, now=now)
+    rows = [(CostKind.ESTIMATE, likely), (CostKind.RESERVATION, high)]
+    _write(session, [_row(charge, kind, amount, now) for kind, amount in rows])
+
+
+def check_cap(session: Session, policy: Policy, micro_usd: int, *, simulated: bool, now: datetime) -> None:
+    """Raise Refused if an amount, of one purchase or several together, would pass the month's cap."""
+    state = standing(session, policy, simulated=simulated, now=now)
+    if not state.may_spend(micro_usd):
         raise Refused(
-            f"This may cost {dollars(high)} and {dollars(max(0, state.left))} of the month's budget of "
+            f"This may cost {dollars(micro_usd)} and {dollars(max(0, state.left))} of the month's budget of "
             f"{dollars(state.cap)} are left",
             "Raise the budget on the Costs page (or: python -m core budget --set USD), wait for the next "
             "month, or choose a cheaper model",
         )
-    rows = [(CostKind.ESTIMATE, likely), (CostKind.RESERVATION, high)]
-    _write(session, [_row(charge, kind, amount, now) for kind, amount in rows])
 
 
 def spend(session: Session, charge: Charge, *, micro_usd: int, now: datetime) -> None:

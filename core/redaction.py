@@ -45,21 +45,32 @@ class Redactor:
         return _NAMED.sub(rf"\g<name>{HIDDEN}", _SHAPES.sub(HIDDEN, text))
 
 
-class RedactingFormatter(logging.Formatter):
-    """A log format whose lines, tracebacks included, went through a redactor.
+class RedactedRecord(logging.LogRecord):
+    """A log record whose message and traceback went through a redactor, whoever handles it.
 
-    Parameters
-    ----------
-    inner : logging.Formatter
-        Makes the line.
-    redact : Redactor
-        Takes the keys out.
+    Made by a factory (`keep_keys_out_of_logs`), so that handlers added later are covered too.
     """
 
-    def __init__(self, inner: logging.Formatter, redact: Redactor) -> None:
-        super().__init__()
-        self._inner, self._redact = inner, redact
+    redact: Redactor = Redactor()
+    _traceback: str | None = None
 
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the line without keys."""
-        return self._redact(self._inner.format(record))
+    def getMessage(self) -> str:  # noqa: N802 - the library's name
+        """Return the message without keys."""
+        return self.redact(super().getMessage())
+
+    @property
+    def exc_text(self) -> str | None:
+        """The traceback without keys; formatters take it instead of making their own."""
+        if self.exc_info and self._traceback is None:
+            self._traceback = self.redact(logging.Formatter().formatException(self.exc_info))
+        return self._traceback
+
+    @exc_text.setter
+    def exc_text(self, text: str | None) -> None:
+        self._traceback = text
+
+
+def keep_keys_out_of_logs(redact: Redactor) -> None:
+    """Have every log record of this process redacted from now on."""
+    made = type("RedactedRecord", (RedactedRecord,), {"redact": staticmethod(redact)})
+    logging.setLogRecordFactory(made)

@@ -115,6 +115,12 @@ class Settings(BaseSettings):
         """Take an empty variable for no token: it must not open the API to everybody who sends none."""
         return token if token and token.get_secret_value().strip() else None
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The values that must never be shown, for the redactor."""
+        own = (self.api_token.get_secret_value(),) if self.api_token else ()
+        return own + self.keys.secrets
+
     @cached_property
     def url(self) -> str:
         """SQLAlchemy URL of the database."""

@@ -39,6 +39,8 @@ TABS = {
     "costs": ["This month", "Ledger", "Prices", "Break-even"],
     "operations": [None],
 }
+#: Views on which nothing needs to be done when there is nothing yet.
+QUIET = {("costs", "Ledger"), ("costs", "Break-even")}
 PLACES = [(page, tab) for page, tabs in TABS.items() for tab in tabs]
 
 
@@ -105,7 +107,7 @@ def test_every_view_draws_without_an_error(app, page, tab):
 def test_every_view_of_an_empty_database_draws_without_an_error(empty, page, tab):
     screen = visit(page, tab)
     assert not screen.exception
-    assert screen.button
+    assert screen.button or (page, tab) in QUIET
 
 
 @pytest.mark.parametrize(("page", "tab"), PLACES)

@@ -18,7 +18,20 @@ from core.providers.loopback.script import Fault, Script
 from core.providers.loopback.server import Loopback
 from core.providers.scripted import ScriptedProvider, ScriptedTrainer
 from tests.conftest import NOW
-from tests.paid import KEY, Clock, application, cap, creations, held, job, money, price, queue, request, settle
+from tests.paid import (
+    KEY,
+    Clock,
+    application,
+    cap,
+    creations,
+    held,
+    job,
+    money,
+    price,
+    queue,
+    request,
+    settle,
+)
 
 CREATE = "POST /v1/fine_tuning/jobs"
 
@@ -144,14 +157,27 @@ def test_an_account_that_may_not_train_is_blocked_and_pays_nothing(desk, vendor)
     assert (held(app), money(app)["actual"]) == (0, 0)
 
 
-def test_a_vendor_that_cannot_be_reached_has_been_sent_nothing(desk, vendor):
-    app, _ = desk
+def test_a_vendor_that_cannot_be_reached_has_been_sent_nothing_and_is_tried_again_for_hours(desk, vendor):
+    app, clock = desk
     queue(app)
     vendor.stop()
     workflows.poll_training(app)
-    assert job(app).status == JobStatus.FAILED
-    assert held(app) == 0
-    assert KEY not in str(job(app).error)
+    waiting = job(app)
+    assert (waiting.status, bool(waiting.error), held(app) > 0) == ("reserved", True, True)
+    assert KEY not in waiting.error
+    settle(app, clock, minutes=(60, 60))
+    assert job(app).status == "reserved"
+    vendor.start()
+    settle(app, clock, minutes=(2,))
+    assert (job(app).status, job(app).error, creations(vendor)) == ("running", None, 1)
+
+
+def test_a_vendor_that_stays_away_ends_the_launch_and_gives_the_money_back(desk, vendor):
+    app, clock = desk
+    queue(app)
+    vendor.stop()
+    settle(app, clock, minutes=(5, 361))
+    assert (job(app).status, held(app)) == ("failed", 0)
 
 
 def test_a_running_job_outlives_an_hour_without_the_vendor(desk, vendor):
@@ -199,9 +225,7 @@ def test_a_lost_request_that_never_arrived_asks_a_person_and_is_not_sent_again_b
 
 def test_giving_up_an_unknown_launch_ends_it_and_a_job_found_later_is_cancelled(desk, vendor):
     app, clock = desk
-    vendor.script = Script(
-        faults=(Fault("lost_reset", CREATE, nth=(1,)),), list_lag_s=1.2, tuning_s=3_600
-    )
+    vendor.script = Script(faults=(Fault("lost_reset", CREATE, nth=(1,)),), list_lag_s=1.2, tuning_s=3_600)
     queue(app)
     workflows.poll_training(app)
     assert job(app).status == "unknown"
@@ -225,7 +249,7 @@ def test_a_sweep_starts_all_of_its_runs_or_none(desk, vendor):
     quote = workflows.quote_sweep(app, request(), wanted)
     assert quote.runs == 3
     cap(app, quote.high - 1)
-    with pytest.raises(Refused, match="sweep"):
+    with pytest.raises(Refused, match="budget"):
         workflows.start_sweep(app, request(), wanted, accept_micro_usd=quote.high)
     assert all_of(app, TrainingJob) == []
     cap(app, quote.high)

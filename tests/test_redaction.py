@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from core.redaction import HIDDEN, RedactingFormatter, Redactor
+from core.redaction import HIDDEN, Redactor, keep_keys_out_of_logs
 
 OURS = "plain-word-key-of-a-gateway"
 
@@ -49,16 +49,20 @@ def test_a_short_or_empty_secret_tears_no_words_apart():
     assert Redactor(["", "a", "news"])("a day of news") == "a day of news"
 
 
-def test_a_log_line_with_its_traceback_is_redacted(capsys):
-    handler = logging.StreamHandler()
-    handler.setFormatter(RedactingFormatter(logging.Formatter("%(message)s"), Redactor([OURS])))
+def test_a_log_line_with_its_traceback_is_redacted_by_any_handler(capsys):
+    before = logging.getLogRecordFactory()
+    keep_keys_out_of_logs(Redactor([OURS]))
+    handler = logging.StreamHandler()  # added later, with a format of its own
+    handler.setFormatter(logging.Formatter("%(name)s %(message)s"))
     log = logging.getLogger("tests.redaction")
     log.addHandler(handler)
     try:
-        raise ValueError(OURS)
+        int(OURS)
     except ValueError:
         log.exception("asking with %s failed", OURS)
-    log.removeHandler(handler)
+    finally:
+        log.removeHandler(handler)
+        logging.setLogRecordFactory(before)
     said = capsys.readouterr().err
     assert "ValueError" in said
     assert OURS not in said

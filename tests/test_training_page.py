@@ -287,7 +287,8 @@ def test_models_of_a_paid_sweep_are_asked_at_a_price_and_then_scored(app):
     screen.button(key="score_g").click().run()
     assert "20 requests go to **vendor.example**" in seen(screen)
     screen.button(key="score_yes").click().run()
-    for _ in range(3):
+    for _ in range(5):  # a page drives for a second only, and hands back what is left
+        app.now.forward(minutes=5)
         workflows.drive_predictions(app)
     visit("training", "Jobs").button(key="evaluate_g").click().run()
     with reading(app.engine) as session:

@@ -13,7 +13,7 @@ from ui import format as fmt
 from ui.components import empty, facts, go_to, perform, section, simulated_badge
 from ui.endings import by_provider, endings, tell
 from ui.i18n import t, tn
-from ui.provider_cards import destination, ordered, runs_here, title
+from ui.provider_cards import choose_base, destination, ordered, runs_here, title
 from ui.state import Session, app
 
 #: Versions listed, newest first; the registry has them all.
@@ -42,26 +42,20 @@ def create(session: Session, target: str, states: Sequence[ProviderState]) -> No
     named = by_provider(answering)
     first, second, third = st.columns([2, 2, 3], vertical_alignment="bottom")
     with first:
+        names = {name: title(state) for name, state in named.items()}
         name = st.selectbox(
             t("Provider"),
-            list(named),
+            list(names),
             key="few_shot_provider",
             placeholder=fmt.DASH,
-            format_func=lambda key: title(named[key]),
+            format_func=names.__getitem__,
         )
     state = named[name]
     with second:
-        base = st.selectbox(
-            t("Base model"),
-            _models(state),
-            key=f"few_shot_base_{name}",
-            placeholder=t("the vendor's name"),
-            accept_new_options=True,
-            help=t("Choose one, or type a name that the vendor offers to you."),
-        )
+        base = choose_base(_models(state), f"few_shot_base_{name}")
     with third:
         dataset_id = _examples(session, target)
-    for end in endings(state, base or "", app().now().date()):
+    for end in endings(state, base, app().now().date()):
         tell(end)
     where = t("News goes to: {place}", place=destination(state))
     st.caption(f":material/share_location: {where} · {t('Making a version sends nothing.')}")
@@ -69,7 +63,7 @@ def create(session: Session, target: str, states: Sequence[ProviderState]) -> No
         t("Make the version"), type="primary", icon=":material/add:", key="few_shot_make", disabled=not base
     ):
         perform(
-            lambda: predictions.create_few_shot(app(), name, (base or "").strip(), dataset_id),
+            lambda: predictions.create_few_shot(app(), name, base, dataset_id),
             working=t("Choosing examples …"),
             done=t("The few-shot version is made: ask it on the Evaluation tab."),
         )

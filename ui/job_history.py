@@ -16,7 +16,6 @@ from ui.i18n import t
 from ui.provider_cards import ordered, title
 from ui.state import app, reading
 
-
 _WENT_WRONG = (JobStatus.FAILED, JobStatus.BLOCKED)
 
 

@@ -1,55 +1,24 @@
 """The launch desk: choose, see the price, start. Free trainings start with one click, paid ones ask once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import streamlit as st
 
 from core import workflows
-from core.domain.budget import Standing
-from core.domain.pricing import Quote, Unpriced
+from core.domain.pricing import Quote
 from core.errors import NewstuneError
-from core.queries import costs, training
+from core.queries import training
 from core.queries.training import DatasetVersion
-from core.workflows import ProviderState, Request, TrainingQuote
+from core.workflows import ProviderState, Request
 from ui import format as fmt
-from ui import hyper, launch_dialogs, launch_notes, money, sweep, words
+from ui import hyper, launch_dialogs, launch_notes, money, sweep
 from ui.components import empty, go_to, perform, section, simulated_badge, sorry
 from ui.endings import by_provider, endings, no_new_jobs, tell
 from ui.i18n import t
-from ui.provider_cards import base_models, destination, ordered, title
+from ui.launch_offer import Offer, Wish, offer
+from ui.provider_cards import base_models, choose_base, destination, ordered, title
 from ui.state import Session, app
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What is chosen on the desk: by whom, on which dataset version, and the request it amounts to."""
-
-    state: ProviderState
-    version: DatasetVersion
-    request: Request
-
-
-@dataclass(frozen=True)
-class Offer:
-    """A wish with its quote and the budget it would be paid from; `problem` says why it cannot be started.
-
-    `elsewhere` and `costs` name what helps: another provider, or a price or budget on the Costs page.
-    """
-
-    wish: Wish
-    quote: TrainingQuote
-    standing: Standing
-    problem: str = ""
-    elsewhere: bool = False
-    costs: bool = False
-
-    @property
-    def cost(self) -> Quote | None:
-        """The price; None where nothing is charged or no price is known."""
-        return self.quote.cost if isinstance(self.quote.cost, Quote) else None
 
 
 def desk(session: Session, states: Sequence[ProviderState]) -> None:
@@ -144,66 +113,9 @@ def _has_bases(state: ProviderState) -> bool:
 
 def _base(state: ProviderState) -> str:
     """Return the base model, asked for where there is a choice."""
-    models = base_models(state)
     if not _has_bases(state):
         return ""
-    chosen = st.selectbox(
-        t("Base model"),
-        models,
-        key=f"train_base_{state.card.name}",
-        placeholder=t("the vendor's name"),
-        accept_new_options=True,
-        help=t("Choose one, or type a name that the vendor offers to you."),
-    )
-    return (chosen or "").strip()
-
-
-def offer(session: Session, wish: Wish) -> Offer:
-    """Return what a wish would cost and whether anything that is known stands in its way.
-
-    Raises
-    ------
-    NewstuneError
-        If no quote can be worked out.
-    """
-    quote = workflows.quote_training(app(), wish.request)
-    simulated = wish.state.simulated
-    standing = costs.standing(session, app().policy, simulated=simulated, now=app().now())
-    refused = training.refusal(session, wish.state.card.name)
-    return Offer(wish, quote, standing, **_obstacle(wish, quote, standing, refused))
-
-
-def _refused(at: datetime, why: str) -> str:
-    ago = fmt.ago(at, app().now())
-    return t("When it was asked {ago}, it refused: {why}", ago=ago, why=words.of_core(why))
-
-
-def _obstacle(
-    wish: Wish, quote: TrainingQuote, standing: Standing, refused: training.TrainingJob | None
-) -> dict[str, Any]:
-    """Return why a wish cannot be started, and what would help; {} where nothing is known against it.
-
-    A start that the vendor refused counts until the vendor was asked again: see "Check now".
-    """
-    said = wish.state.checks.get("train")
-    if not wish.state.card.configured:
-        missing = ", ".join(name for name, given in wish.state.card.keys.items() if not given)
-        return {"problem": t("There is no key: set {names}.", names=missing), "elsewhere": True}
-    if not quote.preflight.allowed:
-        return {"problem": words.of_core(quote.preflight.reason), "elsewhere": True}
-    if said is not None and said.status == "blocked":
-        return {"problem": _refused(said.at, said.reason), "elsewhere": True}
-    if refused is not None and refused.finished_at and (said is None or said.at < refused.finished_at):
-        return {"problem": _refused(refused.finished_at, refused.error or ""), "elsewhere": True}
-    if isinstance(quote.cost, Unpriced):
-        return {"problem": quote.cost.sentence, "costs": True}
-    if quote.cost is not None and not standing.may_spend(quote.cost.high):
-        values = {"high": money.dollars(quote.cost.high), "left": money.dollars(max(0, standing.left))}
-        return {
-            "problem": t("This may cost {high} and {left} of the month's budget are left.", **values),
-            "costs": True,
-        }
-    return {}
+    return choose_base(base_models(state), f"train_base_{state.card.name}")
 
 
 def _button(found: Offer) -> None:

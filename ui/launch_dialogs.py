@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -17,17 +16,15 @@ from ui import hyper, launch_notes, money, words
 from ui.components import attempt, confirm, simulated_badge, sorry
 from ui.endings import endings, tell
 from ui.i18n import t, tn
+from ui.launch_offer import Offer
 from ui.provider_cards import destination
 from ui.state import Session, app, flash
-
-if TYPE_CHECKING:
-    from ui.launch import Offer
 
 #: Accuracy at which the width of an interval is told: that of a good model of sentiment.
 TYPICAL_ACCURACY = 0.8
 
 
-def paid(found: "Offer") -> None:
+def paid(found: Offer) -> None:
     """Ask once before a paid training: price, what leaves this machine, notes, dates."""
     cost = found.cost
     if cost is None:
@@ -42,7 +39,7 @@ def paid(found: "Offer") -> None:
     )
 
 
-def _terms(found: "Offer", cost: Quote) -> None:
+def _terms(found: Offer, cost: Quote) -> None:
     state, request = found.wish.state, found.wish.request
     if state.simulated:
         st.markdown(
@@ -67,7 +64,7 @@ def _terms(found: "Offer", cost: Quote) -> None:
     )
 
 
-def _sent(found: "Offer") -> None:
+def _sent(found: Offer) -> None:
     """Say which articles leave, and where they go; a pilot takes a quarter as many to validate on."""
     place, train = destination(found.wish.state), fmt.number(found.quote.rows)
     if found.wish.request.rows is None:
@@ -95,7 +92,7 @@ def start(request: Request, accept_micro_usd: int | None) -> None:
         flash(launch_notes.said(launch_notes.kept(started, request)))
 
 
-def pilot_button(session: Session, found: "Offer") -> None:
+def pilot_button(session: Session, found: Offer) -> None:
     """Draw the button of the plan's small run, and ask for a second payment where one is wanted."""
     again = launch_notes.again()
     if again is not None:
@@ -115,7 +112,7 @@ def pilot_button(session: Session, found: "Offer") -> None:
         _pilot(found)
 
 
-def _ask(session: Session, found: "Offer", request: Request) -> None:
+def _ask(session: Session, found: Offer, request: Request) -> None:
     """Ask about a request other than the one on the desk, at its own price of now."""
     states = {state.card.name: state for state in workflows.provider_states(app())}
     version = next((v for v in training.dataset_versions(session) if v.id == request.dataset_id), None)
@@ -130,7 +127,7 @@ def _ask(session: Session, found: "Offer", request: Request) -> None:
     paid(replace(found, wish=wish, quote=fresh))
 
 
-def _pilot(found: "Offer") -> None:
+def _pilot(found: Offer) -> None:
     request = workflows.pilot(found.wish.request)
     try:
         quote = workflows.quote_training(app(), request)
@@ -156,7 +153,7 @@ def _pilot(found: "Offer") -> None:
     )
 
 
-def _what_a_pilot_proves(small: "Offer") -> None:
+def _what_a_pilot_proves(small: Offer) -> None:
     st.markdown(
         t(
             "**It proves** that the whole way works: files, format, job, model, answers. At a paid provider also the true number of tokens billed for a row."
@@ -169,7 +166,7 @@ def _what_a_pilot_proves(small: "Offer") -> None:
         _terms(small, small.cost)
 
 
-def _width(small: "Offer") -> str:
+def _width(small: Offer) -> str:
     """Say how uncertain an accuracy on this version's test part is."""
     version = small.wish.version
     n = training.part_total(version.counts, "test")

@@ -55,6 +55,19 @@ def base_models(state: ProviderState) -> list[str]:
     return [model.name for model in state.card.base_models if model.trainable]
 
 
+def choose_base(models: Sequence[str], key: str) -> str:
+    """Draw the choice of a vendor's model, which may also be typed; "" for none."""
+    chosen = st.selectbox(
+        t("Base model"),
+        models,
+        key=key,
+        placeholder=t("the vendor's name"),
+        accept_new_options=True,
+        help=t("Choose one, or type a name that the vendor offers to you."),
+    )
+    return (chosen or "").strip()
+
+
 def chosen_base(state: ProviderState) -> str:
     """Return the known base model chosen for a provider in the launch form, else its default."""
     models = base_models(state) or [model.name for model in state.card.base_models]

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -18,18 +18,15 @@ from ui.components import attempt, confirm, section, simulated_badge, sorry
 from ui.i18n import t, tn
 from ui.job_parts import last_losses
 from ui.launch_notes import lasting
+from ui.launch_offer import Offer
 from ui.provider_cards import destination
 from ui.state import Session, app, flash
-
-if TYPE_CHECKING:
-    from ui.launch import Offer
-
 
 _KEPT = "_sweep_quote"
 KEPT_FOR = timedelta(minutes=1)
 
 
-def launcher(found: "Offer") -> None:
+def launcher(found: Offer) -> None:
     """Draw the form of a sweep: several values a setting, the price of all runs, and the button."""
     if not found.wish.state.card.hyperparameters:
         return
@@ -54,7 +51,7 @@ def launcher(found: "Offer") -> None:
         _priced(found, settings)
 
 
-def _priced(found: "Offer", settings: dict[str, list[Any]]) -> None:
+def _priced(found: Offer, settings: dict[str, list[Any]]) -> None:
     request = found.wish.request
     try:
         quote = _quote(request, settings)
@@ -97,7 +94,8 @@ def _quote(request: Request, settings: dict[str, list[Any]]) -> SweepQuote:
     key, now = repr((request, settings)), app().now()
     kept_key, until, kept = st.session_state.get(_KEPT, (None, now, None))
     if kept_key != key or until <= now:
-        kept = workflows.quote_sweep(app(), request, settings)
+        with st.spinner(t("Working out the price …")):
+            kept = workflows.quote_sweep(app(), request, settings)
         st.session_state[_KEPT] = (key, now + KEPT_FOR, kept)
     return kept
 
@@ -109,7 +107,7 @@ def _label(quote: SweepQuote) -> str:
     return tn("Start {n} run for about {usd}", "Start {n} runs for about {usd}", quote.runs, usd=usd)
 
 
-def _terms(found: "Offer", settings: dict[str, list[Any]], quote: SweepQuote) -> None:
+def _terms(found: Offer, settings: dict[str, list[Any]], quote: SweepQuote) -> None:
     if quote.low is None or quote.likely is None or quote.high is None:
         return
     state = found.wish.state

@@ -116,8 +116,9 @@ def costs(app: App, _options: argparse.Namespace) -> dict[str, Any]:
 
 
 def budget(app: App, options: argparse.Namespace) -> dict[str, Any]:
-    if options.set is not None:
-        workflows.set_budget(app, options.set, options.warn)
+    if options.set is not None or options.warn is not None:
+        cap = workflows.budget_report(app)["real"]["cap_usd"] if options.set is None else options.set
+        workflows.set_budget(app, cap, options.warn)
     return workflows.budget_report(app)
 
 
@@ -164,6 +165,8 @@ def _champions(app: App) -> dict[str, Any]:
 
 def predict(app: App, options: argparse.Namespace) -> dict[str, Any]:
     if options.title is not None:
+        if options.model is not None:
+            raise Refused("A headline is judged by the champion", "Leave --model out, or give a file")
         return workflows.predict_text(app, options.title, options.body, options.target)
     if options.model is None:
         raise Refused("Nobody was chosen to answer", "Name a model with --model; 'models' lists them")

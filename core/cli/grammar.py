@@ -180,7 +180,7 @@ def _usd(text: str) -> Decimal:
         value = Decimal(text.removeprefix("$"))
     except InvalidOperation:
         raise argparse.ArgumentTypeError(f"{text} is no amount of US dollars") from None
-    if not value.is_finite() or value < 0:
+    if not value.is_finite() or not 0 <= value < 10**9:
         raise argparse.ArgumentTypeError(f"{text} is no amount of US dollars")
     return value
 

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from core.domain.pricing import PriceBook, Quote, Unpriced, prediction_quote, request_cost
-from core.domain.tokens import ANSWER, TokenEstimate
+from core.domain.tokens import TokenEstimate, answer_tokens
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,9 @@ class Tariff:
     provider, model : str
         Who answers, by the name under which it is billed.
     on : date
-        Day whose prices hold.
+        Day in Seoul whose prices hold.
+    longest : int
+        Tokens at which the vendor is told to cut an answer off: no answer costs more.
     batch : bool
         Whether the vendor's batch service is used.
     """
@@ -46,6 +48,7 @@ class Tariff:
     provider: str
     model: str
     on: date
+    longest: int
     batch: bool = False
 
     def quote(self, n: int, prompts: TokenEstimate) -> Quote | Unpriced:
@@ -57,9 +60,16 @@ class Tariff:
             self.on,
             n=n,
             prompts=prompts,
-            answers=ANSWER * n,
+            answers=answer_tokens(self.longest) * n,
             batch=self.batch,
         )
+
+    def most(self, prompt: TokenEstimate) -> int:
+        """Return the most that one request can cost, in micro-dollars; 0 where its price is not known.
+
+        Rounded as its bill will be, so the sum over a run's requests never passes its quote's upper end.
+        """
+        return self._cost(self.model, Usage(prompt.high, self.longest)) or 0
 
     def bill(self, usage: Usage | None, prompt: TokenEstimate) -> Bill:
         """Return what a request cost: by the vendor's count, else by the estimate of its `prompt`.
@@ -75,20 +85,20 @@ class Tariff:
         return Bill(likely, self._detail(usage or Usage()) | how)
 
     def _counted(self, usage: Usage) -> int | None:
-        costs = [
-            request_cost(
-                self.book,
-                self.provider,
-                model,
-                usage.prompt,
-                usage.completion,
-                usage.cached,
-                self.on,
-                batch=self.batch,
-            )
-            for model in (self.model, usage.answered_by or self.model)
-        ]
+        costs = [self._cost(model, usage) for model in (self.model, usage.answered_by or self.model)]
         return max((each for each in costs if each is not None), default=None)
+
+    def _cost(self, model: str, usage: Usage) -> int | None:
+        return request_cost(
+            self.book,
+            self.provider,
+            model,
+            usage.prompt,
+            usage.completion,
+            usage.cached,
+            self.on,
+            batch=self.batch,
+        )
 
     def _detail(self, usage: Usage) -> dict[str, Any]:
         quote = self.quote(0, TokenEstimate.exactly(0))

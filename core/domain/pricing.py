@@ -240,7 +240,7 @@ def prediction_quote(
     n : int
         Requests. Each is rounded up by itself later, so the upper end holds a micro-dollar more for each.
     prompts, answers : TokenEstimate
-        Tokens of all requests together (`tokens.ANSWER * n` where nothing better is known of the answers).
+        Tokens of all requests together (see `tokens.answer_tokens`).
     batch : bool
         Whether the vendor's batch service is used, which has prices of its own.
     """

@@ -36,6 +36,13 @@ class TokenEstimate:
 
 #: What a Korean or English answer holds: 62 to 126 tokens among 180 answers of an AI News Trader.
 ANSWER = TokenEstimate(50, 90, 200)
+
+
+def answer_tokens(longest: int) -> TokenEstimate:
+    """Return the tokens of an answer that is cut off at `longest`: only that limit is a true upper end."""
+    return TokenEstimate(min(ANSWER.low, longest), min(ANSWER.likely, longest), longest)
+
+
 #: Role and separators of a chat message, and what opens the answer.
 MESSAGE_OVERHEAD, REPLY_OVERHEAD = 4, 3
 

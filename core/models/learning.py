@@ -160,6 +160,8 @@ class TrainingJob(Base, table=True):
     #: when the paid request was sent, and how many of the later looks for duplicates are done
     submitted_at: datetime | None = None
     sweeps: int = 0
+    #: when the vendor was last looked at for duplicates, in vain or not
+    looked_at: datetime | None = None
     actor: str
     created_at: datetime
     started_at: datetime | None = None

@@ -18,8 +18,8 @@ from core.models import CostEntry, ModelVersion
 PREFIX = "answer-"
 #: Longer than any answer takes with all its waits: a question still held by then went down with its program.
 LOST_AFTER = timedelta(minutes=10)
-#: How far back lost answers are looked for.
-LOOK_BACK = timedelta(days=7)
+#: The first text behind all those that begin with PREFIX: a range that the ledger's index serves.
+_BEHIND = "answer."
 
 
 def charge(model: ModelVersion, request_id: str, *, billed_as: str, actor: str, simulated: bool) -> Charge:
@@ -42,27 +42,39 @@ def hold(session: Session, policy: Policy, about: Charge, quote: Quote | Unprice
 
 
 def settle(session: Session, about: Charge, bill: Bill | None, *, now: datetime) -> None:
-    """Write what a question cost (None: nothing) and give the rest back, and commit."""
-    if bill is not None:
-        ledger.spend(session, replace(about, detail=bill.detail), micro_usd=bill.micro_usd, now=now)
-    ledger.release(session, about, now=now)
+    """Write what a question cost (None: nothing) and give the rest back, and commit.
+
+    An answer so slow that `close_lost` has counted it already is not counted again.
+    """
+    if not _is_billed(session, about.reference):
+        if bill is not None:
+            ledger.spend(session, replace(about, detail=bill.detail), micro_usd=bill.micro_usd, now=now)
+        ledger.release(session, about, now=now)
     session.commit()
 
 
+def _is_billed(session: Session, reference: str) -> bool:
+    billed = select(CostEntry.id).where(CostEntry.reference == reference, CostEntry.kind == CostKind.ACTUAL)
+    return session.exec(billed.limit(1)).first() is not None
+
+
 def lost(session: Session, *, now: datetime) -> list[str]:
-    """Return the references of questions whose program ended before they were settled."""
+    """Return the references of questions whose program ended before they were settled, however long ago."""
     signed = case(
         (col(CostEntry.kind) == CostKind.RESERVATION, CostEntry.micro_usd),
         (col(CostEntry.kind) == CostKind.RELEASE, -CostEntry.micro_usd),
         else_=0,
     )
-    query = (
+    still_held = (
         select(CostEntry.reference)
-        .where(col(CostEntry.reference).startswith(PREFIX), col(CostEntry.at) > now - LOOK_BACK)
+        .where(col(CostEntry.reference) >= PREFIX, col(CostEntry.reference) < _BEHIND)
         .group_by(col(CostEntry.reference))
-        .having(func.sum(signed) > 0, func.min(CostEntry.at) < now - LOST_AFTER)
+        .having(func.sum(signed) > 0)
     )
-    return list(session.exec(query))
+    begun = select(CostEntry.reference).where(
+        CostEntry.kind == CostKind.RESERVATION, CostEntry.at < now - LOST_AFTER
+    )
+    return list(session.exec(begun.where(col(CostEntry.reference).in_(still_held))))
 
 
 def close_lost(session: Session, *, now: datetime) -> int:

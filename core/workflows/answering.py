@@ -13,6 +13,7 @@ from core.models import ModelVersion
 from core.providers.base import Asker, ModelRef, NewsText, Predictor, Reply
 from core.services import costs
 from core.services.prediction_runs import billed_name
+from core.workflows.prices import today
 
 
 def model_ref(app: App, model: ModelVersion) -> ModelRef:
@@ -52,12 +53,24 @@ def is_priced(app: App, model: ModelVersion) -> bool:
     return provider is not None and provider.priced
 
 
-def tariff(app: App, session: Session, model: ModelVersion, mode: str = RunMode.DIRECT) -> Tariff | None:
+def tariff(
+    app: App,
+    session: Session,
+    model: ModelVersion,
+    predictor: Predictor | Asker,
+    mode: str = RunMode.DIRECT,
+) -> Tariff | None:
     """Return at what prices a model answers today; None where answers are free."""
-    if not is_priced(app, model):
+    if not is_priced(app, model) or not is_asker(predictor):
         return None
-    book = costs.price_book(session, app.prices)
-    return Tariff(book, model.provider, billed_name(model), app.now().date(), batch=mode == RunMode.BATCH)
+    return Tariff(
+        costs.price_book(session, app.prices),
+        model.provider,
+        billed_name(model),
+        today(app),
+        predictor.max_answer_tokens,
+        batch=mode == RunMode.BATCH,
+    )
 
 
 class PromptTokens:

@@ -171,7 +171,6 @@ def ask(app: App, question: Question, target: Target | None) -> Answered:
     """
     with reading(app.engine) as session:
         model, _ = predict.answering_model(session, target)
-        rates = tariff(app, session, model)
     predictor = load_predictor(app, model)
     text, request_id = NewsText(question.title, question.body), uuid4().hex
     if predictor is None:
@@ -180,6 +179,8 @@ def ask(app: App, question: Question, target: Target | None) -> Answered:
         started = perf_counter()
         forecast = predictor.predict([text])[0]
         return Answered(model, Reply(forecast, latency_ms=(perf_counter() - started) * 1000), request_id)
+    with reading(app.engine) as session:
+        rates = tariff(app, session, model, predictor)
     if rates is None:
         return Answered(model, predictor.ask(text), request_id)
     return Answered(

@@ -75,7 +75,7 @@ def price(app: App, wish: Wish) -> tuple[Missing, PredictionQuote]:
             asker = _asker(app, model, wish.mode)
         except (ProviderFailed, Refused) as error:
             return found, _impossible(found, error.problem, error.remedy)
-        rates = tariff(app, session, model, wish.mode)
+        rates = None if asker is None else tariff(app, session, model, asker, wish.mode)
         if asker is None or rates is None:
             return found, PredictionQuote(len(found.article_ids), found.stored)
         return found, _priced(session, asker, rates, found)

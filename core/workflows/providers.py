@@ -1,13 +1,16 @@
 """Provider cards: what is known of each provider, and what it says when it is asked."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
+from core import ledger
 from core.bootstrap import App
 from core.db import reading, writing
 from core.domain.pricing import PriceBook
-from core.domain.types import PriceKind
+from core.domain.types import PriceKind, Readiness
+from core.errors import ProviderBlocked
 from core.models import ProviderCheck
 from core.providers.base import BaseModel, KnownDate, Preflight, Provider, ProviderCard
 from core.queries.providers import last_checks
@@ -15,6 +18,10 @@ from core.services import checks, costs
 
 #: What a provider can be asked for.
 ASKS = ("answer", "train")
+#: A refusal is believed for this long; then the provider is asked again before it counts.
+LAST_WORD = timedelta(hours=1)
+#: Dates after which training makes no sense, in words.
+ENDS = {"new_jobs_end": "no new training jobs", "base_retires": "the base model is switched off"}
 #: Prices worth showing on a card, in this order.
 SHOWN_PRICES = (PriceKind.TRAINING, PriceKind.INPUT, PriceKind.OUTPUT, PriceKind.HOSTING_HOUR)
 
@@ -61,7 +68,7 @@ def provider_states(app: App) -> list[ProviderState]:
 def check_provider(app: App, name: str) -> dict[str, Preflight]:
     """Ask a provider, for free, whether it would answer and train now, and keep what it says."""
     provider = app.provider(name)
-    said = {what: verdict(app, provider, what) for what in ASKS}
+    said = {what: verdict(provider, what) for what in ASKS}
     for what, preflight in said.items():
         with writing(app.engine) as session:
             checks.keep_check(
@@ -76,8 +83,8 @@ def check_provider(app: App, name: str) -> dict[str, Preflight]:
     return said
 
 
-def verdict(app: App, provider: Provider, what: str, base_model: str = "") -> Preflight:
-    """Return what a provider says, unless keys or dates that are known here already forbid it."""
+def verdict(provider: Provider, what: str) -> Preflight:
+    """Return what a provider says, unless a key is missing."""
     card = provider.card()
     missing = [key for key, given in card.keys.items() if not given]
     if missing:
@@ -85,16 +92,41 @@ def verdict(app: App, provider: Provider, what: str, base_model: str = "") -> Pr
         return Preflight.blocked(
             f"No key: set {needed} in the environment or in .streamlit/secrets.toml.", "no_key"
         )
-    ended = past(card, base_model, app.now().date()) if what == "train" else None
-    if ended is not None and ended.certain:
-        return Preflight.blocked(f"{card.title}: {ended.what} on {ended.day}.", ended.what)
     return provider.check(what)
+
+
+def known_block(app: App, name: str, base_model: str = "") -> Preflight | None:
+    """Return why a provider is known not to train, without asking it: a certain date, or its last word."""
+    card, today = app.provider(name).card(), ledger.seoul_day(app.now())
+    ended = past(card, base_model, today)
+    if ended is not None and ended.certain:
+        return Preflight.blocked(f"{card.title}: {ENDS[ended.what]} on {ended.day}.", ended.what)
+    with reading(app.engine) as session:
+        said = last_checks(session).get((name, "train"))
+    if said is None or said.status != Readiness.BLOCKED or app.now() - said.at > LAST_WORD:
+        return None
+    return Preflight.blocked(said.reason, said.detail.get("code") or "refused")
+
+
+def refuse_unready(app: App, provider: Provider, base_models: Iterable[str]) -> None:
+    """Ask a provider whether it would train now, and refuse where it, or a certain date, says no.
+
+    Raises
+    ------
+    ProviderBlocked
+        With what it said.
+    """
+    said = check_provider(app, provider.name)["train"]
+    blocked = [said] if said.status == Readiness.BLOCKED else []
+    blocked += [known for model in base_models if (known := known_block(app, provider.name, model))]
+    for preflight in blocked:
+        remedy = "Choose another provider for the same dataset"
+        raise ProviderBlocked(provider.name, preflight.reason.rstrip("."), remedy)
 
 
 def past(card: ProviderCard, base_model: str, today: date) -> KnownDate | None:
     """Return the date after which a training makes no sense any more, if it has come."""
-    ends = ("new_jobs_end", "base_retires")
-    known = [each for each in dates(card, base_model) if each.what in ends and each.day <= today]
+    known = [each for each in dates(card, base_model) if each.what in ENDS and each.day <= today]
     return min(known, key=lambda each: each.day, default=None)
 
 
@@ -112,7 +144,7 @@ def providers_report(app: App, *, ask: bool = True) -> dict[str, Any]:
     said = {name: check_provider(app, name) for name in app.providers} if ask else {}
     with reading(app.engine) as session:
         book = costs.price_book(session, app.prices)
-    today = app.now().date()
+    today = ledger.seoul_day(app.now())
     return {
         "providers": [
             _as_json(state, said.get(state.card.name, {}), book, today) for state in provider_states(app)

@@ -8,7 +8,6 @@ from uuid import uuid4
 from sqlalchemy import exists
 from sqlmodel import col, select
 
-from core import ledger
 from core.bootstrap import App
 from core.db import reading
 from core.domain.pricing import Quote, Unpriced
@@ -18,7 +17,7 @@ from core.errors import Refused
 from core.models import DatasetVersion, EvaluationRun, ModelVersion, TrainingJob
 from core.services.training import Request, TrainingQuote
 from core.workflows.models import evaluate
-from core.workflows.training import Started, quote_training, start_training
+from core.workflows.training import Started, quote_training, start_trainings
 
 #: Training rows of the plan's pilot.
 PILOT_ROWS = 100
@@ -87,32 +86,9 @@ def start_sweep(
     Refused
         If the price is not agreed to, or the budget does not cover all of it: then none is started.
     """
-    quote = quote_sweep(app, request, settings)
-    if quote.problem:
-        raise Refused(quote.problem.rstrip("."), "Mend that first; nothing was started")
-    if quote.high is not None:
-        _check_budget(app, request, quote.high, accept_micro_usd)
     group = uuid4().hex
-    return [
-        start_training(app, replace(each, group_key=group), accept_micro_usd=accept_micro_usd, actor=actor)
-        for each in sweep_requests(request, settings)
-    ]
-
-
-def _check_budget(app: App, request: Request, high: int, accepted: int | None) -> None:
-    if accepted is None or accepted < high:
-        raise Refused(
-            f"The sweep may cost {ledger.dollars(high)}, and nobody has agreed to that", "Confirm the price"
-        )
-    simulated = app.provider(request.provider).simulated
-    with reading(app.engine) as session:
-        state = ledger.standing(session, app.policy, simulated=simulated, now=app.now())
-    if not state.may_spend(high):
-        raise Refused(
-            f"The sweep may cost {ledger.dollars(high)} and {ledger.dollars(max(0, state.left))} of the "
-            "month's budget are left",
-            "Try fewer values, or raise the budget on the Costs page",
-        )
+    wanted = [replace(each, group_key=group) for each in sweep_requests(request, settings)]
+    return start_trainings(app, wanted, accept_micro_usd=accept_micro_usd, actor=actor)
 
 
 def pilot(request: Request) -> Request:

@@ -1,6 +1,6 @@
 """From verified samples to a trained model: dataset versions, exports, training jobs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import get_ident
@@ -18,6 +18,7 @@ from core.errors import ProviderFailed
 from core.models import ModelVersion, TrainingJob
 from core.services import costs, datasets, exports, training
 from core.services.training import Request, TrainingQuote
+from core.workflows.providers import known_block, refuse_unready
 
 #: Seconds between two looks at a training job that a caller waits for.
 POLL_INTERVAL_S = 0.3
@@ -80,40 +81,56 @@ class Started:
 
 def quote_training(app: App, request: Request) -> TrainingQuote:
     """Return what a training would take and cost, storing and sending nothing."""
-    trainer = app.trainer(request.provider)
+    trainer, wanted = app.trainer(request.provider), _settled(app, request)
     with reading(app.engine) as session:
         book = costs.price_book(session, app.prices)
-        return training.quote_training(
-            session, trainer, _settled(app, request), app.policy, book, now=app.now()
-        )
+        quote = training.quote_training(session, trainer, wanted, app.policy, book, now=app.now())
+    known = known_block(app, wanted.provider, wanted.base_model)
+    return replace(quote, preflight=known) if known and quote.preflight.allowed else quote
 
 
 def start_training(
     app: App, request: Request, *, accept_micro_usd: int | None = None, actor: str | None = None
 ) -> Started:
-    """Queue a training job, or join an equal one; a free one is launched at once, if nothing else runs.
+    """Queue a training job, or join an equal one; see `start_trainings`."""
+    return start_trainings(app, [request], accept_micro_usd=accept_micro_usd, actor=actor)[0]
 
-    A remote one is launched by whoever polls next (the scheduler within seconds, or `wait_for_training`),
+
+def start_trainings(
+    app: App, requests: Sequence[Request], *, accept_micro_usd: int | None, actor: str | None = None
+) -> list[Started]:
+    """Queue training jobs of one provider, all or none; free ones are launched at once, slots permitting.
+
+    Remote ones are launched by whoever polls next (the scheduler within seconds, or `wait_for_training`),
     so that a page does not wait for an upload.
+
+    Raises
+    ------
+    ProviderBlocked, Refused, NotFound
+        As `services.training.queue_trainings`; also if the provider itself, asked for free, refuses.
     """
-    trainer = app.trainer(request.provider)
+    wanted = [_settled(app, request) for request in requests]
+    provider = app.provider(wanted[0].provider)
+    trainer = app.trainer(provider.name)
+    if trainer.remote:
+        refuse_unready(app, provider, {request.base_model for request in wanted})
     with writing(app.engine, durable=True) as session:
         book = costs.price_book(session, app.prices)
         let_go(session)
-        queued = training.queue_training(
+        queued = training.queue_trainings(
             session,
             trainer,
-            _settled(app, request),
+            wanted,
             app.policy,
             book,
-            simulated=app.provider(request.provider).simulated,
+            simulated=provider.simulated,
             accept_micro_usd=accept_micro_usd,
             actor=actor or app.settings.actor,
             now=app.now(),
         )
         if not trainer.remote:
             training.launch_next(session, _desk(app))
-        return Started(int(queued.job.id or 0), queued.joined)
+        return [Started(int(each.job.id or 0), each.joined) for each in queued]
 
 
 def _settled(app: App, request: Request) -> Request:
@@ -175,7 +192,7 @@ def wait_for_training(app: App, job_id: int, tell: Callable[[str], None] = lambd
             model = session.exec(select(ModelVersion.id).where(ModelVersion.job_id == job_id)).first()
         if job.status not in ACTIVE_JOB_STATUSES or job.status == JobStatus.UNKNOWN:
             break
-        if (line := f"{job.status} {job.progress:.0%} {job.message}".strip()) != said:
+        if (line := f"{job.status} {job.progress:.0%} {job.error or job.message}".strip()) != said:
             tell(said := line)
         sleep(POLL_INTERVAL_S)
     if model is None:

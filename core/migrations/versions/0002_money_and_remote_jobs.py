@@ -156,6 +156,7 @@ def upgrade() -> None:
         sa.Column('lease_until', moment, nullable=True),
         sa.Column('submitted_at', moment, nullable=True),
         sa.Column('sweeps', sa.Integer(), nullable=False, server_default='0'),
+        sa.Column('looked_at', moment, nullable=True),
     ):
         op.add_column('training_job', column)
     op.create_index('ix_training_job_key', 'training_job', ['key'], unique=True)

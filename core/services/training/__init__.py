@@ -14,7 +14,7 @@ from core.services.training.queue import (
     Queued,
     Request,
     TrainingQuote,
-    queue_training,
+    queue_trainings,
     quote_training,
     request_cancel,
 )
@@ -30,7 +30,7 @@ __all__ = [
     "launch_next",
     "look_for_duplicates",
     "poll_jobs",
-    "queue_training",
+    "queue_trainings",
     "quote_training",
     "request_cancel",
     "resolve_unknown",

@@ -5,57 +5,81 @@ ended. So every launch is looked for again: a lost one is found, and of several 
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
+from core import ledger
 from core.db import let_go
 from core.domain.types import AlertState, JobStatus
 from core.errors import NewstuneError, NotFound, ProviderFailed, Refused
 from core.models import Alert, TrainingJob
 from core.providers.base import Trainer
-from core.services.training.jobs import Desk, alert, change, finish, job_folder
+from core.services.training.jobs import Desk, alert, change, charge, finish, job_folder
 
 LOOKS = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30))
+#: A look that could not be made is tried again after a pause, and given up after a day.
+PAUSE, PATIENCE = timedelta(minutes=2), timedelta(days=1)
+#: A launch that is waiting or under way is its driver's business.
+NOT_SENT = (JobStatus.QUEUED, JobStatus.RESERVED, JobStatus.SUBMITTING)
+#: What a handle remembers of a request that was sent.
+SENT = ("sends", "lost", "job", "created_at", "status")
+#: What ended without being charged for.
+HARMLESS = ("cancelled", "failed")
 
 
 def look_for_duplicates(session: Session, desk: Desk) -> list[str]:
     """Look at the vendor for launches that are due for it; return what was found, a sentence each."""
     query = select(TrainingJob).where(
-        col(TrainingJob.submitted_at).is_not(None), col(TrainingJob.sweeps) < len(LOOKS)
+        col(TrainingJob.submitted_at).is_not(None),
+        col(TrainingJob.sweeps) < len(LOOKS),
+        col(TrainingJob.status).not_in(NOT_SENT),
+        col(TrainingJob.provider).in_(list(desk.trainers)),
     )
     jobs = session.exec(query).all()
     let_go(session)
     now = desk.clock()
-    said = []
-    for job in jobs:
-        due = job.submitted_at is not None and job.submitted_at + LOOKS[job.sweeps] <= now
-        if due and (trainer := desk.trainers.get(job.provider)) is not None:
-            said += _look(session, desk, job, trainer)
-    return said
+    return [said for job in jobs if _is_due(job, now) for said in _look(session, desk, job)]
 
 
-def _look(session: Session, desk: Desk, job: TrainingJob, trainer: Trainer) -> list[str]:
+def _is_due(job: TrainingJob, now: datetime) -> bool:
+    rested = job.looked_at is None or job.looked_at + PAUSE <= now
+    return rested and job.submitted_at is not None and job.submitted_at + LOOKS[job.sweeps] <= now
+
+
+def _look(session: Session, desk: Desk, job: TrainingJob) -> list[str]:
+    trainer, now = desk.trainers[job.provider], desk.clock()
     find = getattr(trainer, "find", None)
     try:
         found = find(job.key) if find is not None else []
-    except ProviderFailed:  # not reachable: this look stays due
+    except ProviderFailed:
+        tired = job.submitted_at is not None and now - job.submitted_at > PATIENCE
+        _looked(session, job, len(LOOKS) if tired else job.sweeps, now)
+        return []
+    current = session.get_one(TrainingJob, job.id, populate_existing=True)
+    let_go(session)
+    if current.status in NOT_SENT:  # a person let it be sent again in the meantime
         return []
     said = []
-    own = (job.handle or {}).get("job")
-    if job.status == JobStatus.UNKNOWN and found:
-        own = found[0]["job"]
-        _adopt(session, desk, job, found[0])
+    own = (current.handle or {}).get("job")
+    if current.status == JobStatus.UNKNOWN and found:
+        chosen = next((each for each in found if each.get("status") not in HARMLESS), found[0])
+        own = chosen["job"]
+        _adopt(session, desk, current, chosen)
         said.append(f"job {job.id} was found at {job.provider}")
-    extra = [each for each in found if each["job"] != own]
-    said += [_cancel_extra(session, desk, job, trainer, each) for each in extra]
+    extra = [each for each in found if each["job"] != own and each.get("status") not in HARMLESS]
+    said += [_end_extra(session, desk, current, trainer, each) for each in extra]
+    _looked(session, job, job.sweeps + 1, now)
+    return said
+
+
+def _looked(session: Session, job: TrainingJob, sweeps: int, now: datetime) -> None:
     mine = col(TrainingJob.id) == job.id
-    session.exec(update(TrainingJob).where(mine).values(sweeps=job.sweeps + 1))
+    session.exec(update(TrainingJob).where(mine).values(sweeps=sweeps, looked_at=now))
     session.commit()
     let_go(session)
-    return said
 
 
 def _adopt(session: Session, desk: Desk, job: TrainingJob, found: Mapping[str, Any]) -> None:
@@ -66,20 +90,33 @@ def _adopt(session: Session, desk: Desk, job: TrainingJob, found: Mapping[str, A
     change(session, job, values)
 
 
-def _cancel_extra(
+def _end_extra(
     session: Session, desk: Desk, job: TrainingJob, trainer: Trainer, extra: Mapping[str, Any]
 ) -> str:
-    sentence = (
-        f"{job.provider} has a second training job of intent {str(job.key)[:8]} (job {job.id}): "
-        f"{extra['job']} was cancelled"
-    )
+    """Cancel a second job of an intent, or count what it cost where it has ended; alert once."""
+    name = f"{job.provider} has a second training job of intent {str(job.key)[:8]} (job {job.id}):"
+    if extra.get("status") == "succeeded":
+        sentence = f"{name} {extra['job']} ended before it was found, and is probably billed"
+    else:
+        sentence = f"{name} {_cancelled(desk, job, trainer, extra)}"
+    key = f"DUPLICATE_LAUNCH|{job.key}|{extra['job']}"
+    if session.exec(select(Alert.id).where(Alert.key == key)).first() is None:
+        alert(session, job, "DUPLICATE_LAUNCH", sentence, now=desk.clock(), about=extra["job"])
+        quote = job.config.get("quote")
+        if extra.get("status") == "succeeded" and quote:
+            bill = charge(job, duplicate=extra["job"], estimated=True)
+            ledger.spend(session, bill, micro_usd=int(quote["likely"]), now=desk.clock())
+    session.commit()
+    let_go(session)
+    return sentence
+
+
+def _cancelled(desk: Desk, job: TrainingJob, trainer: Trainer, extra: Mapping[str, Any]) -> str:
     try:
         trainer.cancel(extra, job_folder(desk.job_dir, job.id))
     except NewstuneError as error:
-        sentence = sentence.removesuffix("was cancelled") + f"could not be cancelled, do it by hand: {error}"
-    alert(session, job, "DUPLICATE_LAUNCH", sentence, now=desk.clock(), extra=extra["job"])
-    session.commit()
-    return sentence
+        return f"{extra['job']} could not be cancelled, do it by hand: {error}"
+    return f"{extra['job']} was cancelled"
 
 
 def resolve_unknown(
@@ -104,9 +141,9 @@ def resolve_unknown(
     if answer == "give_up":
         error = f"Given up by {actor}: the start of this job was never confirmed by {job.provider}."
         return finish(session, desk, job, JobStatus.FAILED, error=error)
-    kept = {name: value for name, value in (job.handle or {}).items() if name not in ("sends", "lost")}
+    kept = {name: value for name, value in (job.handle or {}).items() if name not in SENT}
     values = {"status": JobStatus.RESERVED, "handle": kept, "error": None, "lease_until": None}
-    return change(session, job, values)
+    return change(session, job, values | {"submitted_at": None, "sweeps": 0, "looked_at": None})
 
 
 def _close_alert(session: Session, desk: Desk, job: TrainingJob) -> None:

@@ -19,7 +19,7 @@ from core.errors import ProviderFailed, ProviderUnreachable
 from core.models import Article, DatasetItem, DatasetVersion, ModelVersion, TrainingEvent, TrainingJob
 from core.providers.base import JobReport, TrainedModel
 from core.services.training.duplicates import LOOKS
-from core.services.training.jobs import Desk, change, charge, finish, job_folder
+from core.services.training.jobs import Desk, change, charge, finish, job_folder, unknown
 
 #: A vendor is not asked more often than this, and less often while it does not answer.
 REMOTE_INTERVAL = timedelta(seconds=5)
@@ -28,15 +28,15 @@ UNREACHABLE_INTERVAL = timedelta(seconds=60)
 
 def poll_jobs(session: Session, desk: Desk) -> list[TrainingJob]:
     """Bring every running job up to date and return those that ended now."""
-    jobs = session.exec(select(TrainingJob).where(TrainingJob.status == JobStatus.RUNNING)).all()
+    mine = col(TrainingJob.provider).in_(list(desk.trainers))
+    jobs = session.exec(select(TrainingJob).where(TrainingJob.status == JobStatus.RUNNING, mine)).all()
     let_go(session)
     followed = [_follow(session, desk, job) for job in jobs if _is_due(desk, job)]
     return [job for job in followed if job.status not in ACTIVE_JOB_STATUSES]
 
 
 def _is_due(desk: Desk, job: TrainingJob) -> bool:
-    trainer = desk.trainers.get(job.provider)
-    if trainer is None or not trainer.remote or job.checked_at is None or job.cancel_requested:
+    if not desk.trainers[job.provider].remote or job.checked_at is None or job.cancel_requested:
         return True
     pause = UNREACHABLE_INTERVAL if job.error else REMOTE_INTERVAL
     return job.checked_at + pause <= desk.clock()
@@ -47,7 +47,7 @@ def _follow(session: Session, desk: Desk, job: TrainingJob) -> TrainingJob:
     folder = job_folder(desk.job_dir, job.id)
     handle = job.handle or {}
     try:
-        trainer = desk.trainer(job.provider)
+        trainer = desk.trainers[job.provider]
         if job.cancel_requested:
             trainer.cancel(handle, folder)
         report = trainer.poll(handle, folder)
@@ -73,6 +73,9 @@ def _record(session: Session, desk: Desk, job: TrainingJob, report: JobReport) -
     ]
     if events:
         insert_new(session, TrainingEvent, events)
+    if report.status == JobStatus.UNKNOWN:  # the vendor does not know it any more
+        lost = report.error or report.message
+        return unknown(session, desk, stored, lost, sweeps=len(LOOKS), submitted_at=job.submitted_at)
     if report.status in ACTIVE_JOB_STATUSES:
         values = {"progress": report.progress, "message": report.message, "error": None}
         return change(session, job, values | {"checked_at": desk.clock()})

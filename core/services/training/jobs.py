@@ -14,7 +14,6 @@ from core import ledger
 from core.db import let_go
 from core.domain.policy import Policy
 from core.domain.types import ACTIVE_JOB_STATUSES, AlertState, CostPurpose, JobStatus
-from core.errors import ProviderFailed
 from core.models import Alert, TrainingJob
 from core.providers.base import Trainer
 
@@ -30,7 +29,7 @@ class Desk:
     Parameters
     ----------
     trainers : mapping of str to Trainer
-        Those set up, by provider.
+        Those that this process can use, by provider: a job of any other is left to a process that can.
     job_dir, artefact_dir : Path
         Where jobs work and where trained models are kept.
     clock : callable
@@ -47,12 +46,6 @@ class Desk:
     clock: Callable[[], datetime]
     runner: str
     policy: Policy = field(default_factory=Policy)
-
-    def trainer(self, provider: str) -> Trainer:
-        """Return a trainer, or raise ProviderFailed where it is not set up any more."""
-        if provider not in self.trainers:
-            raise ProviderFailed(provider, "this provider is not set up any more", "Train with another one")
-        return self.trainers[provider]
 
 
 def job_folder(job_dir: Path, job_id: int | None) -> Path:
@@ -104,13 +97,21 @@ def charge(job: TrainingJob, **detail: object) -> ledger.Charge:
     )
 
 
+def unknown(session: Session, desk: Desk, job: TrainingJob, error: str, **values: Any) -> TrainingJob:
+    """Keep the reservation and ask a person what became of a job."""
+    now = desk.clock()
+    alert(session, job, "LAUNCH_UNKNOWN", error, now=now)
+    asked = {"status": JobStatus.UNKNOWN, "error": error, "checked_at": now, "lease_owner": None}
+    return change(session, job, asked | values)
+
+
 def alert(
-    session: Session, job: TrainingJob, rule: str, message: str, *, now: datetime, **detail: Any
+    session: Session, job: TrainingJob, rule: str, message: str, *, now: datetime, about: str = ""
 ) -> None:
-    """Open an alert about a job, or open it again; one row for each rule."""
-    key = f"{rule}|{job.key}"
+    """Open an alert about a job, or open it again; one row for each rule and what it is about."""
+    key = "|".join(filter(None, (rule, str(job.key), about)))
     row = session.exec(select(Alert).where(Alert.key == key)).first()
     row = row or Alert(key=key, rule=rule, message=message, at=now)
     row.message, row.state, row.at, row.closed_at = message, AlertState.OPEN, now, None
-    row.detail = {"job": job.id, "provider": job.provider} | detail
+    row.detail = {"job": job.id, "provider": job.provider, "about": about}
     session.add(row)

@@ -1,20 +1,32 @@
 """Starting jobs: claim under a lease, let the trainer do its durable start, write down how it went."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, or_, update
 from sqlmodel import Session, col, select
 
+from core import ledger
 from core.db import let_go
 from core.domain.types import JobStatus
-from core.errors import FateUnknown, LeaseLost, NewstuneError, ProviderBlocked, ProviderFailed
+from core.errors import (
+    FateUnknown,
+    LeaseLost,
+    NewstuneError,
+    ProviderBlocked,
+    ProviderFailed,
+    ProviderUnreachable,
+)
 from core.models import TrainingJob
 from core.providers.base import Launch, Trainer
-from core.services.training.jobs import IN_FLIGHT, LEASE, Desk, alert, change, finish, job_folder
+from core.services.training.jobs import IN_FLIGHT, LEASE, Desk, change, finish, job_folder, unknown
 from core.services.training.spec import training_spec
 
 WAITING = (JobStatus.QUEUED, JobStatus.RESERVED)
+#: A launch that could not be begun is tried again after a pause, and given up after some hours.
+PAUSE = timedelta(minutes=1)
+PATIENCE = timedelta(hours=6)
 
 
 def launch_next(session: Session, desk: Desk) -> TrainingJob | None:
@@ -26,25 +38,59 @@ def launch_next(session: Session, desk: Desk) -> TrainingJob | None:
     if claim is None:
         return None
     job, resumed = claim
+    if (refusal := _refusal(session, desk, job)) is not None:
+        return finish(session, desk, job, refusal[0], error=refusal[1])
+    return _carry_out(session, desk, job, resumed=resumed)
+
+
+def _carry_out(session: Session, desk: Desk, job: TrainingJob, *, resumed: bool) -> TrainingJob | None:
+    """Start a claimed job and write down how it went."""
     try:
         handle = _start(session, desk, job, resumed=resumed)
     except LeaseLost:
         return None
     except FateUnknown as error:
-        return _unknown(session, desk, job, str(error))
+        return unknown(session, desk, job, str(error), submitted_at=desk.clock(), sweeps=0)
+    except ProviderUnreachable as error:
+        return _put_off(session, desk, job, str(error))
     except (NewstuneError, OSError) as error:
         blocked = isinstance(error, ProviderBlocked)
         status = JobStatus.BLOCKED if blocked else JobStatus.FAILED
         return finish(session, desk, job, status, error=f"The job could not be started: {error}")
     now = desk.clock()
-    sent = {"submitted_at": now} if desk.trainer(job.provider).remote else {}
+    sent = {"submitted_at": now, "sweeps": 0} if desk.trainers[job.provider].remote else {}
     values = {"status": JobStatus.RUNNING, "handle": handle, "checked_at": now, "lease_owner": None}
-    return change(session, job, values | sent)
+    return change(session, job, values | sent | {"error": None})
+
+
+def _refusal(session: Session, desk: Desk, job: TrainingJob) -> tuple[JobStatus, str] | None:
+    """Return why a job must not be sent any more; None where it may, or where it may have been sent."""
+    if job.handle and any(job.handle.get(sign) for sign in ("job", "sends", "lost", "unsure")):
+        return None
+    if job.cancel_requested:
+        return JobStatus.CANCELLED, "Cancelled before it was sent."
+    state = ledger.standing(session, desk.policy, simulated=job.simulated, now=desk.clock())
+    let_go(session)
+    if job.config.get("quote") and state.left < 0:
+        return JobStatus.BLOCKED, (
+            "The month's budget no longer covers what is reserved, so this job was not sent. Raise the "
+            "budget on the Costs page and start it again."
+        )
+    return None
+
+
+def _put_off(session: Session, desk: Desk, job: TrainingJob, error: str) -> TrainingJob:
+    """Try a launch of which nothing was sent again after a pause, for some hours."""
+    now = desk.clock()
+    if now - job.created_at > PATIENCE:
+        return finish(session, desk, job, JobStatus.FAILED, error=f"The job could not be started: {error}")
+    waiting = {"status": JobStatus.RESERVED, "lease_owner": None, "lease_until": now + PAUSE}
+    return change(session, job, waiting | {"error": error, "checked_at": now})
 
 
 def _start(session: Session, desk: Desk, job: TrainingJob, *, resumed: bool) -> dict[str, Any]:
     """Let the trainer start, or go on with, a job that is claimed; return the handle."""
-    trainer = desk.trainer(job.provider)
+    trainer = desk.trainers[job.provider]
     if resumed and not trainer.remote:  # its child, if there is one, cannot be found again
         raise ProviderFailed(job.provider, "the program stopped while starting this job", "Start it again")
     spec = training_spec(session, job.dataset_id, job.config, desk.policy)
@@ -82,7 +128,10 @@ def _claim(session: Session, desk: Desk) -> tuple[TrainingJob, bool] | None:
         col(TrainingJob.lease_until) < now,
         col(TrainingJob.lease_until).is_(None) & (col(TrainingJob.started_at) < now - LEASE),
     )
-    query = select(TrainingJob).where(or_(col(TrainingJob.status).in_(WAITING), abandoned))
+    rested = or_(col(TrainingJob.lease_until).is_(None), col(TrainingJob.lease_until) <= now)
+    waiting = col(TrainingJob.status).in_(WAITING) & rested
+    usable = col(TrainingJob.provider).in_(list(desk.trainers))
+    query = select(TrainingJob).where(or_(waiting, abandoned), usable)
     for job in session.exec(query.order_by(col(TrainingJob.id))).all():
         resumed = job.status == JobStatus.SUBMITTING
         if not resumed and not _has_slot(session, desk, job):
@@ -99,18 +148,8 @@ def _claim(session: Session, desk: Desk) -> tuple[TrainingJob, bool] | None:
 
 
 def _has_slot(session: Session, desk: Desk, job: TrainingJob) -> bool:
-    """Tell whether a job's provider may run one more; one that is gone has no limit: its job fails."""
-    trainer = desk.trainers.get(job.provider)
-    if trainer is None:
-        return True
+    """Tell whether a job's provider may run one more."""
+    slots = desk.trainers[job.provider].slots
     busy: ColumnElement[bool] = col(TrainingJob.status).in_(IN_FLIGHT)
-    mine = select(TrainingJob.id).where(busy, TrainingJob.provider == job.provider).limit(trainer.slots)
-    return len(session.exec(mine).all()) < trainer.slots
-
-
-def _unknown(session: Session, desk: Desk, job: TrainingJob, error: str) -> TrainingJob:
-    """Keep the reservation and ask a person; the looks at the vendor go on by themselves."""
-    now = desk.clock()
-    alert(session, job, "LAUNCH_UNKNOWN", error, now=now)
-    values = {"status": JobStatus.UNKNOWN, "error": error, "submitted_at": now, "sweeps": 0}
-    return change(session, job, values | {"checked_at": now, "lease_owner": None})
+    mine = select(TrainingJob.id).where(busy, TrainingJob.provider == job.provider).limit(slots)
+    return len(session.exec(mine).all()) < slots

@@ -1,7 +1,7 @@
 """From a wish to an intent: price, budget, deduplication, and the way back before anything was sent."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -120,14 +120,16 @@ def quote_training(
     tokens = trainer.estimate_tokens(spec)
     cost = None
     if tokens is not None:
-        cost = training_quote(book, request.provider, request.base_model, now.date(), billable=tokens)
+        cost = training_quote(
+            book, request.provider, request.base_model, ledger.seoul_day(now), billable=tokens
+        )
     return TrainingQuote(len(spec.train), round(trainer.estimate_s(spec), 1), preflight, cost)
 
 
-def queue_training(
+def queue_trainings(
     session: Session,
     trainer: Trainer,
-    request: Request,
+    requests: Sequence[Request],
     policy: Policy,
     book: PriceBook,
     *,
@@ -135,8 +137,8 @@ def queue_training(
     accept_micro_usd: int | None,
     actor: str,
     now: datetime,
-) -> Queued:
-    """Freeze a configuration and put it in the queue with its reservation, or join an equal run.
+) -> list[Queued]:
+    """Freeze configurations and queue them with their reservations, or join equal runs: all, or none.
 
     An equal run (dataset, provider, base model, settings, seed, rows) is joined while it is under way; a
     paid one also after it succeeded, unless `again` is asked for.
@@ -144,49 +146,79 @@ def queue_training(
     Parameters
     ----------
     accept_micro_usd : int or None
-        The price that the user has agreed to; a paid run needs one that covers the upper estimate.
+        The price that the user has agreed to, for all together; paid runs need one that covers the upper
+        estimates.
 
     Raises
     ------
     NotFound
-        If the dataset version does not exist.
+        If a dataset version does not exist.
     ProviderBlocked
         If the vendor is known to refuse.
     Refused
         If the rows or settings do not fit, no price is known or agreed to, or the budget would be passed;
         nothing is queued then.
     """
-    quote = quote_training(session, trainer, request, policy, book, now=now)
-    cost = _agreed(quote, request, accept_micro_usd)
-    known = _equal_run(session, request, policy, paid=trainer.remote)
-    if known.job is not None:
-        session.commit()
-        return Queued(known.job, joined=True)
-    job = TrainingJob(
-        provider=request.provider,
-        dataset_id=request.dataset_id,
-        status=JobStatus.RESERVED if trainer.remote else JobStatus.QUEUED,
-        config=request.config | {"estimate_s": quote.seconds} | ({"quote": cost.as_json()} if cost else {}),
-        key=uuid4().hex,
-        dedupe_key=known.next_key,
-        base_model=request.base_model,
-        purpose=request.purpose,
-        group_key=request.group_key,
-        simulated=simulated,
-        actor=actor,
-        created_at=now,
-    )
-    session.add(job)
-    session.flush()
-    if cost is not None:
-        bill = charge(job, quote=cost.as_json())
-        ledger.reserve(session, policy, bill, likely=cost.likely, high=cost.high, now=now)
+    quotes = [quote_training(session, trainer, each, policy, book, now=now) for each in requests]
+    costs = _agreed(quotes, requests, accept_micro_usd)
+    if len(requests) > 1:  # one by one, the last would be refused with its own price only
+        total = sum(cost.high for cost in costs if cost is not None)
+        ledger.check_cap(session, policy, total, simulated=simulated, now=now)
+    made = []
+    for request, quote, cost in zip(requests, quotes, costs, strict=True):
+        known = _equal_run(session, request, policy, paid=trainer.remote)
+        if known.job is not None:
+            known.job.group_key = known.job.group_key or request.group_key
+            made.append(Queued(known.job, joined=True))
+            continue
+        job = TrainingJob(
+            provider=request.provider,
+            dataset_id=request.dataset_id,
+            status=JobStatus.RESERVED if trainer.remote else JobStatus.QUEUED,
+            config=_frozen(request, quote, cost),
+            key=uuid4().hex,
+            dedupe_key=known.next_key,
+            base_model=request.base_model,
+            purpose=request.purpose,
+            group_key=request.group_key,
+            simulated=simulated,
+            actor=actor,
+            created_at=now,
+        )
+        session.add(job)
+        session.flush()
+        if cost is not None:
+            bill = charge(job, quote=cost.as_json())
+            ledger.reserve(session, policy, bill, likely=cost.likely, high=cost.high, now=now)
+        made.append(Queued(job, joined=False))
     session.commit()
-    return Queued(job, joined=False)
+    return made
 
 
-def _agreed(quote: TrainingQuote, request: Request, accepted: int | None) -> Quote | None:
-    """Return the cost that the user has agreed to (None: free), or refuse."""
+def _frozen(request: Request, quote: TrainingQuote, cost: Quote | None) -> dict[str, Any]:
+    """Return what a job remembers; the quote's price decides its bill, whatever happens to the table."""
+    return request.config | {"estimate_s": quote.seconds} | ({"quote": cost.as_json()} if cost else {})
+
+
+def _agreed(
+    quotes: Sequence[TrainingQuote], requests: Sequence[Request], accepted: int | None
+) -> list[Quote | None]:
+    """Return the costs that the user has agreed to (None: free), or refuse."""
+    costs = [_possible(quote, request) for quote, request in zip(quotes, requests, strict=True)]
+    known = [cost for cost in costs if cost is not None]
+    low, high = sum(cost.low for cost in known), sum(cost.high for cost in known)
+    if known and (accepted is None or accepted < high):
+        rows = sum(quote.rows for quote in quotes)
+        raise Refused(
+            f"Training on {rows} rows may cost {ledger.dollars(low)} to {ledger.dollars(high)}, and nobody "
+            "has agreed to that",
+            "Confirm the price (on the command line: --yes)",
+        )
+    return costs
+
+
+def _possible(quote: TrainingQuote, request: Request) -> Quote | None:
+    """Return what a training costs, or refuse one that cannot be started."""
     if not quote.preflight.allowed:
         reason = quote.preflight.reason.rstrip(".")
         if quote.preflight.code:
@@ -194,12 +226,6 @@ def _agreed(quote: TrainingQuote, request: Request, accepted: int | None) -> Quo
         raise Refused(reason, "Build a dataset version that meets this, or change the settings")
     if isinstance(quote.cost, Unpriced):
         raise Refused(quote.cost.problem, quote.cost.remedy)
-    if quote.cost is not None and (accepted is None or accepted < quote.cost.high):
-        prices = f"{ledger.dollars(quote.cost.low)} to {ledger.dollars(quote.cost.high)}"
-        raise Refused(
-            f"Training on {quote.rows} rows may cost {prices}, and nobody has agreed to that",
-            "Confirm the price (on the command line: --yes)",
-        )
     return quote.cost
 
 
