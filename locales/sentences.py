@@ -8,13 +8,13 @@ from typing import IO, Any
 Found = Iterator[tuple[int, str | None, Any, list[str]]]
 
 
-def calls(
-    fileobj: IO[bytes], keywords: Mapping[str, Any], comment_tags: Any, options: Any
-) -> Found:
+def calls(fileobj: IO[bytes], keywords: Mapping[str, Any], comment_tags: Any, options: Any) -> Found:
     """Yield the calls of the keywords with their texts, also those inside f-strings."""
     for node in ast.walk(ast.parse(fileobj.read())):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in keywords:
-            texts = [arg.value for arg in node.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)]
+            texts = [
+                arg.value for arg in node.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)
+            ]
             if texts:
                 yield node.lineno, node.func.id, texts[0] if len(texts) == 1 else tuple(texts), []
 
@@ -43,4 +43,5 @@ def cards(fileobj: IO[bytes], keywords: Any, comment_tags: Any, options: Any) ->
         for provider in make_providers(Settings(keys=keys, _env_file=None), Redactor()).values():
             card = provider.card()
             words |= {*card.notes, *(setting.about for setting in card.hyperparameters)}
+            words |= {card.destination} & {"this machine"}
     yield from ((1, None, text, []) for text in sorted(words - {""}))

@@ -8,7 +8,7 @@ from ui import charts, score_charts, words
 from ui import format as fmt
 from ui.actions import actions
 from ui.attention import attention
-from ui.components import accuracy_metric, class_words, go_to, header, section, show
+from ui.components import accuracy_metric, class_words, go_to, header, section, show, simulated_badge
 from ui.costs import month_card
 from ui.i18n import t, tn
 from ui.jobs import live_jobs
@@ -64,6 +64,8 @@ def champion(target: str, card: overview.ChampionCard | None) -> None:
         st.caption(t("No champion yet: promote a model version that can answer."))
         go_to("models", t("Choose a champion"), key=f"crown_{target}", models_target_next=target)
         return
+    if card.simulated:
+        st.markdown(simulated_badge())
     accuracy_metric(card.metrics)
     if card.metrics:
         measured = score_charts.accuracy(card.metrics, t("Accuracy"), t("Macro-F1"))

@@ -20,15 +20,15 @@ from playwright.sync_api import Browser, Page
 from sqlmodel import select
 
 from core import workflows
-from core.bootstrap import build_app
+from core.bootstrap import App, build_app
 from core.db import reading
-from core.domain.types import ModelKind, Target
+from core.domain.types import ModelKind, Split, Target
 from core.models import ModelVersion
 from core.settings import Settings
 from tests.browser.server import chromium, dashboard, settle
 
 #: page and number of tabs; 0 has none
-PAGES = {"overview": 0, "samples": 3, "training": 2, "models": 5, "operations": 0}
+PAGES = {"overview": 0, "samples": 3, "training": 2, "models": 6, "costs": 4, "operations": 0}
 LONGEST_PX = 6000
 
 
@@ -47,7 +47,26 @@ def prepare(data_dir: Path) -> None:
             workflows.evaluate(app, scored, dataset)
         workflows.compare(app, few_shot, model, dataset)
         workflows.promote(app, model, target, "첫 로컬 모델")
+    simulate(app, dataset)
     app.close()
+
+
+def simulate(app: App, dataset: int) -> None:
+    """Play the paid flow: a tuned model, a few-shot version, their answers, and a job under way."""
+    for epochs in (2, 3):
+        wanted = workflows.Request(dataset, "simulator", hyperparameters={"n_epochs": epochs})
+        price = workflows.quote_training(app, wanted).cost.high
+        job = workflows.start_training(app, wanted, accept_micro_usd=price).job_id
+        if epochs == 2:
+            tuned = workflows.wait_for_training(app, job)
+    few_shot = workflows.create_few_shot(app, "simulator", "gpt-6-luna", dataset)
+    for model in (tuned, few_shot):
+        quote = workflows.quote_predictions(app, model, dataset_id=dataset, split=Split.TEST)
+        run = workflows.start_predictions(
+            app, model, dataset_id=dataset, split=Split.TEST, accept_micro_usd=quote.high
+        )
+        workflows.wait_for_predictions(app, run)
+        workflows.evaluate(app, model, dataset)
 
 
 def views(page: Page, address: str, language: str) -> Iterator[str]:

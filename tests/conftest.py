@@ -1,5 +1,6 @@
 """What many tests need: an application on a temporary database, with a fixed clock."""
 
+import sys
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,14 @@ from core.settings import Settings
 
 NOW = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)
 CLASSES = ("positive", "neutral", "negative")
+
+
+@pytest.fixture(autouse=True)
+def own_main():
+    """Streamlit's AppTest puts its script in the place of ``__main__``, which spawned children would run."""
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main
 
 
 @cache

@@ -64,6 +64,7 @@ class ScriptedAsker:
     """Replies what `script` returns for a text, and counts who was asked and how many at a time."""
 
     script: object = always_good
+    max_answer_tokens: int = 400
     delay_s: float = 0.0
     asked: Counter = field(default_factory=Counter)
     flying: int = 0

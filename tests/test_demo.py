@@ -10,13 +10,15 @@ from sqlmodel import select
 from core.db import writing
 from core.domain.policy import Policy
 from core.domain.sessions import SessionTable, horizon, instants
-from core.domain.types import Family, MarketSource, Target
+from core.domain.types import CostPurpose, Family, MarketSource, Target
 from core.errors import Refused
+from core.ledger import Charge, reserve, spend
 from core.models import (
     Article,
     Base,
     Champion,
     Comparison,
+    CostEntry,
     DatasetVersion,
     DayScore,
     EvaluationRun,
@@ -26,12 +28,15 @@ from core.models import (
     ModelVersion,
     Outcome,
     Prediction,
+    PredictionItem,
+    PredictionRun,
     Promotion,
     TrainingEvent,
     TrainingJob,
 )
 from core.services.datasets import build_dataset
 from core.services.demo import demo_leftovers, load_demo, remove_demo
+from core.services.few_shot import create_few_shot
 from core.services.outcomes import refresh_day_scores, refresh_outcomes
 from core.services.quality import refresh_reasons
 from core.sources.demo import generate
@@ -354,6 +359,81 @@ def test_a_running_job_on_demo_data_forbids_the_removal(session):
     with pytest.raises(Refused, match="Cancel it"):
         remove_demo(session)
     assert session.exec(select(DatasetVersion)).all() != []
+
+
+def predicted(session, model, articles, *, status="succeeded", answered=1):
+    """A prediction run over articles, the first of which were answered, with its money."""
+    run = PredictionRun(
+        key=f"predictions-{model.id}-{len(articles)}",
+        model_id=model.id,
+        status=status,
+        total=len(articles),
+        answered=answered,
+        failed=len(articles) - answered,
+        actor="local",
+        created_at=NOW,
+    )
+    session.add(run)
+    session.flush()
+    for n, article_id in enumerate(articles):
+        state = "ok" if n < answered else "failed"
+        session.add(PredictionItem(run_id=run.id, article_id=article_id, position=n, state=state))
+    about = Charge(run.key, CostPurpose.INFERENCE, model.provider, model.base_model, "local")
+    reserve(session, POLICY, about, likely=5, high=9, now=NOW)
+    spend(session, about, micro_usd=9, now=NOW)
+    session.commit()
+    return run
+
+
+def test_prediction_runs_on_the_demo_go_and_what_was_paid_for_them_stays(session):
+    demo_model = built_on_demo(session)
+    article, real = real_world(session)
+    predicted(session, real, [1, 2, 3])
+    predicted(session, demo_model, [article.id, 1])
+    mixed = predicted(session, real, [4, article.id, 5, 6], answered=2)
+    paid = len(session.exec(select(CostEntry)).all())
+    counts = remove_demo(session)
+    assert (counts["prediction_run"], counts["prediction_item"]) == (2, 8)
+    session.expire_all()
+    assert [each.id for each in session.exec(select(PredictionRun))] == [mixed.id]
+    assert (mixed.total, mixed.answered, mixed.failed) == (1, 1, 0)
+    assert session.exec(select(PredictionItem.article_id)).all() == [article.id]
+    assert len(session.exec(select(CostEntry)).all()) == paid > 0
+    assert session.connection().exec_driver_sql("PRAGMA foreign_key_check").all() == []
+
+
+@pytest.mark.parametrize("of_demo_model", [True, False])
+def test_a_running_prediction_on_the_demo_forbids_the_removal(session, of_demo_model):
+    demo_model = built_on_demo(session)
+    article, real = real_world(session)
+    asked = (demo_model, [article.id]) if of_demo_model else (real, [article.id, 1])
+    run = predicted(session, *asked, status="unknown")
+    with pytest.raises(Refused, match=f"Prediction run {run.id} is at work on demo data"):
+        remove_demo(session)
+    assert session.exec(select(DatasetVersion)).all() != []
+
+
+def test_few_shot_models_of_demo_datasets_go_with_their_runs(session):
+    built_on_demo(session)
+    article, real = real_world(session)
+    dataset = session.exec(select(DatasetVersion)).one()
+    few_shot = create_few_shot(
+        session,
+        POLICY,
+        provider="openai",
+        base_model="gpt-4.1-mini",
+        dataset_id=dataset.id,
+        simulated=False,
+        actor="kim",
+        now=NOW,
+    )
+    assert few_shot.simulated
+    predicted(session, few_shot, [1, article.id])
+    ledger(session, "promote", few_shot)
+    session.commit()
+    remove_demo(session)
+    assert [each.id for each in session.exec(select(ModelVersion))] == [real.id]
+    assert session.exec(select(PredictionRun)).all() == session.exec(select(Promotion)).all() == []
 
 
 def test_the_files_of_demo_models_and_jobs_are_named_and_shared_ones_are_not(session):

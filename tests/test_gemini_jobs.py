@@ -180,3 +180,15 @@ def test_a_job_belongs_to_an_intent_by_its_label_or_its_name():
     assert jobs.belongs({"tuned_model_display_name": f"newstune-{KEY}"}, KEY)
     assert not jobs.belongs({"labels": {"newstune": "another"}}, KEY)
     assert not jobs.belongs({}, KEY)
+
+
+@pytest.mark.parametrize("state", ["CANCELLED", "FAILED", "EXPIRED"])
+def test_a_tuning_that_had_been_running_may_be_billed_and_one_that_waited_is_not(state):
+    assert said(state, start_time="2026-11-22T01:00:00Z").may_be_billed
+    assert said(state, **trained(tuning_job_metadata={"completed_step_count": 4})).may_be_billed
+    assert not said(state, create_time="2026-11-22T01:00:00Z").may_be_billed
+
+
+def test_a_tuning_that_is_being_cancelled_is_not_one_to_go_on_with():
+    assert jobs.status_of(record("CANCELLING")) == JobStatus.CANCELLED
+    assert jobs.status_of(record("PENDING")) == JobStatus.RUNNING

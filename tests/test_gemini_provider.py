@@ -15,8 +15,9 @@ from core.domain.prompting import ANSWER_SCHEMA, few_shot_prompt
 from core.domain.types import Failure, Readiness
 from core.errors import ProviderFailed
 from core.providers.base import ModelRef, NewsText
+from core.providers.gemini.catalogue import manner
 from core.providers.gemini.client import GeminiFailed
-from core.providers.gemini.genai import GenaiClient, open_developer
+from core.providers.gemini.genai import GenaiClient, build_config, open_developer
 from core.providers.gemini.legacy import LegacyClient
 from core.providers.gemini.provider import GeminiProvider
 from core.providers.loopback.answers import ANSWERS
@@ -439,10 +440,16 @@ def test_a_loopback_vendor_is_known_as_simulated_and_another_server_is_not():
     assert not provider("https://generativelanguage.googleapis.com").simulated
 
 
+def test_an_asker_tells_the_limit_that_it_sends():
+    asker = loaded(provider("http://127.0.0.1:9"))
+    sent = build_config("", {"type": "string"}, manner("any"))["max_output_tokens"]
+    assert asker.max_answer_tokens == sent == 2_048
+
+
 def test_a_vendor_that_was_down_is_asked_again_whether_it_is_simulated():
     loopback = Loopback(port=free_port())
     one = provider(loopback.url)
-    assert not one.simulated
+    assert (one.simulated, one.reachable_kind()) == (False, None)
     with loopback:
         assert one.simulated
 

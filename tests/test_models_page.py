@@ -190,9 +190,10 @@ def test_the_end_of_a_few_shot_version_is_that_of_its_base_model(app):
     assert screen.dataframe[0].value["Days left"].tolist() == ["17"]
 
 
-def champion(app, **params):
+def champion(app, *, simulated=False, **params):
     with writing(app.engine) as session:
         model = session.get(ModelVersion, 1)
+        model.simulated = simulated
         model.params = model.params | params
         session.add_all([model, Champion(target="sentiment", model_id=1, since=NOW)])
         session.commit()
@@ -201,6 +202,11 @@ def champion(app, **params):
 def test_a_champion_that_ends_within_a_month_asks_for_attention(app):
     champion(app, retires="2026-12-20")
     assert "(27 days left)" in seen(visit())
+
+
+def test_a_simulated_champion_is_marked_on_the_overview(app):
+    champion(app, simulated=True)
+    assert "SIMULATED" in seen(visit())
 
 
 def test_a_champion_that_ends_later_does_not(app):

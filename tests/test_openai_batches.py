@@ -101,9 +101,7 @@ def test_a_batch_is_found_among_others_on_any_page_by_its_intent():
         assert [one["job"] for one in made.batcher.find("mine")] == [first]
 
 
-@pytest.mark.parametrize(
-    ("status", "kind"), [(400, ProviderFailed), (403, ProviderBlocked), (429, ProviderUnreachable)]
-)
+@pytest.mark.parametrize(("status", "kind"), [(400, ProviderFailed), (403, ProviderBlocked)])
 def test_a_refused_batch_is_definite_and_its_file_is_taken_away(status, kind):
     with vendor(script=Script(faults=(Fault("status", CREATE, status=status),))) as (server, made):
         driver = Driver()
@@ -112,6 +110,36 @@ def test_a_refused_batch_is_definite_and_its_file_is_taken_away(status, kind):
         assert driver.handle == {"sends": 0}
         with sdk(server) as client:
             assert list(client.files.list()) == []
+
+
+@pytest.mark.parametrize("route", [CREATE, "GET /v1/batches", "GET /v1/files/*"])
+def test_a_batch_that_is_put_off_keeps_its_file_for_a_later_try(route):
+    with vendor(script=Script(faults=(Fault("status", route, nth=(1,), status=429),))) as (server, made):
+        driver = Driver()
+        with pytest.raises(ProviderUnreachable):
+            start(made, driver)
+        assert start(made, driver)["job"]
+        assert posts(server, "/files") == 1
+
+
+def test_a_cancelled_batch_is_not_taken_for_the_one_that_a_person_asked_for():
+    lost = Script(faults=(Fault("lost_reset", CREATE, nth=(1,)),), list_lag_s=60)
+    with vendor(script=lost) as (server, made):
+        driver = Driver()
+        with pytest.raises(FateUnknown):
+            start(made, driver)
+        server.script = Script(batch_s=3_600)
+        (first,) = made.batcher.find(driver.key)
+        made.batcher.cancel(first)
+        driver.handle = {name: driver.handle[name] for name in driver.handle if name not in ("sends", "lost")}
+        again = start(made, driver)
+        found = {one["job"]: one["status"] for one in made.batcher.find(driver.key)}
+        assert found == {first["job"]: "cancelled", again["job"]: "running"}
+
+
+def test_a_batch_that_is_gone_needs_no_cancelling():
+    with vendor() as (_, made):
+        made.batcher.cancel({"job": "batch_gone"})
 
 
 @pytest.mark.parametrize("texts", [[], TEXTS[:1] * 50_001], ids=len)

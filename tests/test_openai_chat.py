@@ -291,7 +291,7 @@ def test_a_setting_that_a_model_does_not_know_is_left_out_from_then_on(name):
 def test_a_limit_that_a_model_does_not_know_is_not_left_out():
     said = {"error": {"message": "no", "param": "max_completion_tokens", "code": "unsupported_parameter"}}
     assert ask(status(400, body=said)) == (
-        Reply(None, Failure.REQUEST_REFUSED, "400 no", latency_ms=pytest.approx(50, abs=5_000)),
+        Reply(None, Failure.REQUEST_REFUSED, "400 no", latency_ms=pytest.approx(50, abs=5_000), billed=False),
         1,
     )
 
@@ -355,3 +355,10 @@ def test_counts_that_are_no_counts_are_unknown():
     )
     cached = {"prompt_tokens": 9, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 4}}
     assert parse_completion(body | {"usage": cached}).usage == Usage(9, 2, 4)
+
+
+def test_an_asker_tells_the_limit_that_it_sends():
+    with vendor() as (_, made):
+        asker = made.load(model_ref())
+        sent = build_request(OPENAI, "any", asker.messages(NEWS))
+        assert sent["max_completion_tokens"] == asker.max_answer_tokens == 400

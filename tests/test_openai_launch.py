@@ -1,13 +1,31 @@
 """A paid start at a vendor: at most one job, whatever is killed and whichever answer is lost."""
 
+from time import monotonic, sleep
+
 import openai
 import pytest
+from pydantic import SecretStr
 
+from core.domain.types import JobStatus
 from core.errors import FateUnknown, LeaseLost, ProviderBlocked, ProviderFailed, ProviderUnreachable
 from core.providers.base import Launch
 from core.providers.loopback.script import Fault, Script
-from core.providers.openai_compat.flavours import NEBIUS
-from tests.openai_vendor import Driver, Killed, jobs, posts, sdk, spec, uploaded, vendor
+from core.providers.openai_compat import client, files
+from core.providers.openai_compat.client import Connection
+from core.providers.openai_compat.faults import Fault as VendorFault
+from core.providers.openai_compat.flavours import NEBIUS, OPENAI
+from tests.openai_vendor import (
+    KEY,
+    MODEL,
+    Driver,
+    Killed,
+    jobs,
+    posts,
+    sdk,
+    spec,
+    uploaded,
+    vendor,
+)
 
 CREATE = "POST /v1/fine_tuning/jobs"
 LIST = "GET /v1/fine_tuning/jobs"
@@ -268,7 +286,6 @@ def test_a_filter_that_the_vendor_passes_over_does_not_hand_us_others_jobs(tmp_p
         (401, ProviderFailed, "Check OPENAI_API_KEY"),
         (403, ProviderBlocked, "Choose another model or provider"),
         (404, ProviderBlocked, "Choose another model or provider"),
-        (429, ProviderUnreachable, "Try again in a few minutes"),
     ],
 )
 def test_a_refusal_is_definite_and_takes_the_uploaded_files_away(status, kind, says, tmp_path):
@@ -330,8 +347,146 @@ def test_trouble_before_the_paid_request_is_unreachable_and_the_next_try_starts(
         with pytest.raises(ProviderUnreachable):
             start(made, driver, tmp_path)
         assert posts(server) == 0
+        kept = {name: driver.handle[name] for name in driver.handle if name.endswith("_file")}
         start(made, driver, tmp_path)
         assert len(jobs(server)) == 1
+        assert kept.items() <= driver.handle.items()
+        assert server.count("DELETE", "") == 0
+
+
+def test_a_vendor_that_is_busy_at_the_paid_request_keeps_the_files_for_a_later_try(tmp_path):
+    with vendor(script=faults(Fault("status", CREATE, nth=(1,), status=429))) as (server, made):
+        driver = Driver()
+        with pytest.raises(ProviderUnreachable, match="Try again in a few minutes"):
+            start(made, driver, tmp_path)
+        assert driver.handle["sends"] == 0
+        start(made, driver, tmp_path)
+        assert (len(jobs(server)), posts(server, "/files")) == (1, 2)
+
+
+def test_a_file_that_is_checked_for_too_long_stays_for_a_later_try(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "PROCESSING_S", 0.2)
+    checking = {"id": "file-x", "status": "pending"}
+    with vendor(script=faults(Fault("status", "GET /v1/files/*", status=200, body=checking))) as (
+        server,
+        made,
+    ):
+        driver = Driver()
+        with pytest.raises(ProviderUnreachable, match="still 'pending'"):
+            start(made, driver, tmp_path)
+        server.script = Script()
+        start(made, driver, tmp_path)
+        assert (len(jobs(server)), posts(server, "/files")) == (1, 2)
+
+
+def test_a_look_at_a_file_that_takes_long_extends_the_lease(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "_SLOW_LOOK_S", -1.0)
+    with vendor() as (_, made):
+        driver = Driver()
+        start(made, driver, tmp_path)
+        assert driver.saves == 6  # two uploads, two slow looks, the request, the job
+
+
+def test_no_setting_lets_a_request_of_a_launch_outlast_its_lease():
+    capped = Connection(OPENAI, SecretStr(KEY), "http://127.0.0.1:9/v1", timeout_s=600.0).for_launches()
+    assert (capped.timeout_s, capped.longest_s) == (60.0, 90.0)
+
+
+@pytest.mark.parametrize("route", [CREATE, LIST])
+def test_an_answer_that_drips_is_given_up_in_time(route, tmp_path, monkeypatch):
+    monkeypatch.setattr(client, "REQUEST_S", 0.7)
+    with vendor(script=faults(Fault("drip", route, nth=(1,))), timeout_s=600.0) as (server, made):
+        driver, began = Driver(), monotonic()
+        if route == CREATE:  # carried out, and found
+            assert start(made, driver, tmp_path)["job"] == jobs(server)[0].id
+        else:
+            with pytest.raises(ProviderUnreachable, match="no whole answer"):
+                start(made, driver, tmp_path)
+        assert posts(server) == (route == CREATE)
+        assert 0.7 < monotonic() - began < 5
+
+
+def test_a_request_whose_time_is_up_cannot_leave_later(tmp_path):
+    with vendor() as (server, _):
+        slow = Connection(OPENAI, SecretStr(KEY), f"{server.url}/v1", longest_s=0.2)
+        outcome = []
+
+        def call(client):
+            sleep(0.5)  # a name that resolves slowly
+            try:
+                return client.models.with_raw_response.list()
+            except Exception as error:
+                outcome.append(error)
+                raise
+
+        with pytest.raises(VendorFault, match="no whole answer"):
+            slow.read_alone(call)
+        sleep(0.7)
+        assert outcome
+        assert server.requests == []
+
+
+# what ended badly before
+
+
+def cancelled_one(server, made, driver, tmp_path):
+    """Leave a lost request whose job was cancelled, and a person's word to send once more."""
+    server.script = faults(Fault("lost_reset", CREATE, nth=(1,)), list_lag_s=60)
+    with pytest.raises(FateUnknown):
+        start(made, driver, tmp_path)
+    server.script = Script(tuning_s=3_600)
+    (first,) = made.trainer.find(driver.key)
+    made.trainer.cancel(first, tmp_path)
+    driver.handle = {name: driver.handle[name] for name in driver.handle if name not in ("sends", "lost")}
+    return first["job"]
+
+
+def test_a_cancelled_job_is_not_taken_for_the_one_that_a_person_asked_for(tmp_path):
+    with vendor() as (server, made):
+        driver = Driver()
+        first = cancelled_one(server, made, driver, tmp_path)
+        again = start(made, driver, tmp_path)
+        assert again["job"] != first
+        assert posts(server) == 2
+        assert [(one["job"], one["status"]) for one in made.trainer.find(driver.key)] == [
+            (first, "cancelled"),
+            (again["job"], "running"),
+        ]
+
+
+def test_nor_is_it_when_the_answer_to_that_one_is_lost_too(tmp_path):
+    with vendor() as (server, made):
+        driver = Driver()
+        first = cancelled_one(server, made, driver, tmp_path)
+        server.script = faults(Fault("500_before", CREATE))
+        for _ in range(2):
+            with pytest.raises(FateUnknown):
+                start(made, driver, tmp_path)
+        assert driver.handle["passed_over"] == [first]
+        assert posts(server) == 2
+
+
+def test_of_a_cancelled_and_a_live_job_the_live_one_is_gone_on_with(tmp_path):
+    with vendor(script=Script(tuning_s=3_600)) as (server, made):
+        first = start(made, Driver(), tmp_path)
+        made.trainer.cancel(first, tmp_path)
+        with sdk(server) as client:
+            twin = client.fine_tuning.jobs.create(
+                model=MODEL, training_file=first["train_file"], metadata={"intent_id": "abc123"}
+            )
+        killed = Driver(handle={"sends": 1})
+        assert start(made, killed, tmp_path)["job"] == twin.id
+
+
+def test_a_job_that_failed_at_once_is_what_came_of_a_killed_drivers_request(tmp_path):
+    with vendor(script=Script(tuning_s=0, tuning_error="moderation")) as (server, made):
+        driver = Driver()
+        with pytest.raises(Killed):
+            start(made, driver, tmp_path, dies_at=4)
+        del driver.handle["job"]
+        handle = start(made, driver, tmp_path)
+        assert made.trainer.poll(handle, tmp_path).status == JobStatus.FAILED
+        assert posts(server) == 1
 
 
 def test_a_refused_file_is_a_failure_that_names_the_reason_and_leaves_no_file(tmp_path):

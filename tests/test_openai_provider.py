@@ -202,13 +202,14 @@ def test_a_loopback_vendor_behind_any_flavour_is_known_as_simulated_and_asked_on
 def test_a_server_on_this_machine_that_is_not_there_is_asked_again_when_it_is():
     with vendor(alone=True) as (server, made):
         server.stop()
-        assert made.simulated is False
+        assert (made.simulated, made.reachable_kind()) == (False, None)
         server.start()
-        assert made.simulated is True
+        assert (made.simulated, made.reachable_kind()) == (True, True)
 
 
 def test_a_host_elsewhere_is_never_asked_whether_it_only_plays():
     assert at("https://api.openai.com/v1").simulated is False
+    assert at("https://api.openai.com/v1").reachable_kind() is False
     assert at("", AZURE).simulated is False
 
 

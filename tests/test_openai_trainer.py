@@ -3,7 +3,9 @@
 import json
 from datetime import UTC, date, datetime
 from itertools import pairwise
+from time import sleep
 
+import httpx2
 import pytest
 
 from core.domain.tokens import TokenEstimate, estimate_tokens
@@ -11,7 +13,7 @@ from core.domain.types import JobStatus, Readiness
 from core.errors import ProviderFailed, ProviderUnreachable
 from core.providers.base import ModelRef, NewsText, TrainingRow
 from core.providers.loopback.script import Fault, Script
-from core.providers.openai_compat import job_request, reports, settings
+from core.providers.openai_compat import following, job_request, reports, settings
 from core.providers.openai_compat.flavours import AZURE, CUSTOM, NEBIUS, OPENAI, SIMULATOR
 from tests.openai_vendor import LABELS, MODEL, Driver, jobs, provider, row, sdk, spec, vendor
 
@@ -293,6 +295,161 @@ def test_the_simulator_trains_without_a_key(tmp_path):
     with vendor(SIMULATOR, key=None, script=Script(tuning_s=0)) as (_, made):
         base_model = next(m.name for m in made.card().base_models if m.trainable)
         assert made.trainer.poll(started(made, tmp_path, base_model=base_model), tmp_path).model
+
+
+# a job that is gone, without a name, or stopped
+
+
+def test_a_job_that_the_vendor_does_not_have_any_more_is_left_to_a_person(tmp_path):
+    with vendor() as (server, made):
+        handle = started(made, tmp_path)
+        httpx2.post(f"{server.url}/_reset", trust_env=False, verify=False)
+        report = made.trainer.poll(handle, tmp_path)
+        assert (report.status, report.model, report.may_be_billed) == (JobStatus.UNKNOWN, None, False)
+        assert f"has no job {handle['job']}" in report.error
+        made.trainer.cancel(handle, tmp_path)
+
+
+def test_a_cancel_at_a_wrong_address_is_not_taken_for_done(tmp_path):
+    with vendor() as (server, made):
+        handle = started(made, tmp_path)
+        server.script = Script(faults=(Fault("status", "* /v1/*", status=404),))
+        with pytest.raises(ProviderUnreachable):
+            made.trainer.cancel(handle, tmp_path)
+
+
+def nameless(ended, name=None):
+    """Return a script in which a job has succeeded at a time, and nothing says what came of it."""
+    body = {
+        "id": "ftjob-1",
+        "status": "succeeded",
+        "fine_tuned_model": name,
+        "model": MODEL,
+        "finished_at": ended,
+    }
+    events = {"data": [event("e", ended - 1)]}
+    return Script(
+        faults=(
+            Fault("status", "GET */events", status=200, body=events),
+            Fault("status", "GET */checkpoints", status=200, body={"data": []}),
+            Fault("status", "GET /v1/fine_tuning/jobs/*", status=200, body=body),
+        )
+    )
+
+
+@pytest.mark.parametrize("name", [None, "", 7])
+def test_a_success_without_a_name_is_waited_for_and_is_a_failure_after_half_an_hour(name, tmp_path):
+    clock = Time()
+    with vendor(script=nameless(clock.now, name), clock=clock) as (_, made):
+        early = made.trainer.poll({"job": "ftjob-1"}, tmp_path)
+        assert (early.status, early.model, early.error) == (JobStatus.RUNNING, None, None)
+        assert "being set up" in early.message
+        clock.now += 29 * 60
+        assert made.trainer.poll({"job": "ftjob-1"}, tmp_path).status == JobStatus.RUNNING
+        clock.now += 2 * 60
+        late = made.trainer.poll({"job": "ftjob-1"}, tmp_path)
+        assert (late.status, late.model, late.may_be_billed) == (JobStatus.FAILED, None, True)
+        assert "names no model that answers, 31 minutes after its end" in late.error
+
+
+def test_where_no_clock_of_the_vendor_tells_a_name_is_waited_for_from_the_first_look(tmp_path, monkeypatch):
+    monkeypatch.setattr(following, "NAMED_S", 0.2)
+    with vendor(script=nameless(0.0)) as (_, made):
+        assert made.trainer.poll({"job": "ftjob-1"}, tmp_path).status == JobStatus.RUNNING
+        sleep(0.25)
+        assert made.trainer.poll({"job": "ftjob-1"}, tmp_path).status == JobStatus.FAILED
+
+
+@pytest.mark.parametrize(("flavour", "billed"), [(OPENAI, True), (AZURE, True), (NEBIUS, True)])
+def test_a_training_that_is_cancelled_midway_may_be_billed(flavour, billed, tmp_path):
+    clock = Time()
+    with vendor(flavour, script=Script(tuning_s=1_000), clock=clock) as (_, made):
+        base_model = LLAMA if flavour is NEBIUS else MODEL
+        early, late = (
+            made.trainer.start(
+                spec(base_model=base_model, hyperparameters={}), tmp_path, Driver(key).launch()
+            )
+            for key in ("one", "two")
+        )
+        clock.now += 50
+        made.trainer.cancel(early, tmp_path)
+        clock.now += 250
+        made.trainer.cancel(late, tmp_path)
+        assert not made.trainer.poll(early, tmp_path).may_be_billed
+        assert made.trainer.poll(late, tmp_path).may_be_billed is billed
+
+
+def test_azure_bills_no_failed_training_and_openai_may():
+    assert (JobStatus.FAILED in AZURE.may_bill, JobStatus.FAILED in OPENAI.may_bill) == (False, True)
+    assert any("cancelled after it has begun" in note for note in OPENAI.notes)
+
+
+@pytest.mark.parametrize(
+    ("job", "story", "begun"),
+    [
+        ({"trained_tokens": 12}, [], True),
+        ({"trained_tokens": 0}, ["Step 3/4: training loss=1"], False),
+        ({"started_at": 1_790_000_000}, ["Created fine-tuning job: x"], True),
+        ({}, ["Created fine-tuning job: x", "Fine-tuning job started"], True),
+        ({}, ["Job enqueued. Waiting for jobs ahead to complete.", "Training started."], True),
+        ({}, ["Created fine-tuning job: x", "Validating training file: y", "cancelled"], False),
+        ({}, ["Preprocessing started for file training."], False),
+        ({"trained_steps": 3, "total_steps": 9}, ["said"], True),
+        ({}, [], True),
+    ],
+)
+def test_whether_a_training_had_begun_is_told_by_tokens_times_steps_or_its_story(job, story, begun):
+    assert reports.had_begun(job, [event(str(n), n, text) for n, text in enumerate(story)]) is begun
+
+
+# setting an adapter up
+
+MODELS_AT_NEBIUS = "GET /v0/models"
+
+
+@pytest.mark.parametrize("status", [404, 500])
+def test_an_adapter_is_not_asked_for_where_it_cannot_be_known_whether_it_was(status, tmp_path):
+    clock = Time()
+    with vendor(NEBIUS, script=Script(tuning_s=0), clock=clock) as (server, made):
+        handle = started(made, tmp_path, base_model=LLAMA)
+        server.script = Script(faults=(Fault("status", MODELS_AT_NEBIUS, status=status),))
+        for _ in range(3):
+            if status == 404:
+                assert made.trainer.poll(handle, tmp_path).status == JobStatus.RUNNING
+            else:
+                with pytest.raises(ProviderUnreachable):
+                    made.trainer.poll(handle, tmp_path)
+        assert server.count("POST", "/v0/models") == 0
+        clock.now += 1_801
+        if status == 404:
+            report = made.trainer.poll(handle, tmp_path)
+            assert (report.status, report.may_be_billed) == (JobStatus.FAILED, True)
+            assert "vendor's console" in report.error
+
+
+def test_an_adapter_is_asked_for_once_although_the_list_never_shows_it(tmp_path):
+    clock = Time()
+    with vendor(NEBIUS, script=Script(tuning_s=0), clock=clock) as (server, made):
+        handle = started(made, tmp_path, base_model=LLAMA)
+        server.script = Script(faults=(Fault("status", MODELS_AT_NEBIUS, status=200, body=[]),))
+        made.trainer.poll(handle, tmp_path)
+        clock.now += 3_600
+        assert made.trainer.poll(handle, tmp_path).status == JobStatus.RUNNING
+        clock.now += 86_400
+        assert made.trainer.poll(handle, tmp_path).status == JobStatus.FAILED
+        assert server.count("POST", "/v0/models") == 1
+
+
+def test_a_set_up_whose_answer_is_lost_is_not_asked_for_again_and_a_busy_vendor_is(tmp_path):
+    for outcome, asked in (("500_before", 1), ("status", 2)):
+        fault = Fault(outcome, "POST /v0/models", nth=(1,), status=429 if asked == 2 else 500)
+        with vendor(NEBIUS, script=Script(tuning_s=0, deploy_s=0, faults=(fault,))) as (server, made):
+            handle = started(made, tmp_path, base_model=LLAMA)
+            with pytest.raises(ProviderUnreachable):
+                made.trainer.poll(handle, tmp_path)
+            for _ in range(2):
+                made.trainer.poll(handle, tmp_path)
+            assert server.count("POST", "/v0/models") == asked
 
 
 # reading what vendors report

@@ -9,6 +9,7 @@ from core.db import reading
 from core.domain.types import CostKind, Failure, Target
 from core.errors import NotFound, ProviderFailed, Refused
 from core.models import Champion, Prediction
+from core.providers.base import Usage
 from core.services.predict import Question
 from core.workflows import models, predictions
 from tests.predicting import (
@@ -78,7 +79,7 @@ def test_beyond_the_budget_nothing_is_asked(app, vendor):
 
 
 def test_eight_questions_at_once_never_pass_the_cap(app, vendor):
-    quote = 3 * 500
+    quote = 3 * 700
     cap(app, quote)
     vendor.asker.delay_s = 0.05
 
@@ -134,6 +135,39 @@ def test_a_question_whose_program_died_is_closed_at_its_estimate_after_ten_minut
     assert predictions.follow_predictions(app) == "single answers whose program stopped: 1"
     assert (money(app), held(app)) == (money(app, CostKind.ESTIMATE), 0)
     assert predictions.follow_predictions(app) == ""
+
+
+def test_a_question_that_was_lost_long_ago_is_closed_too(app, vendor):
+    vendor.asker.script = lambda _text: die()
+    with pytest.raises(Killed):
+        models.answer(app, QUESTION, None)
+    app.now.forward(days=400)
+    assert predictions.follow_predictions(app) == "single answers whose program stopped: 1"
+    assert held(app) == 0
+
+
+def test_an_answer_slower_than_the_closing_is_billed_once(app, vendor):
+    def slow(text):
+        app.now.forward(minutes=11)
+        predictions.follow_predictions(app)
+        return good(text.title)
+
+    vendor.asker.script = slow
+    assert models.answer(app, QUESTION, None)["sentiment"] == "positive"
+    [entry] = entries(app)
+    assert (entry.detail["lost"], held(app)) == (True, 0)
+
+
+def test_an_answer_as_long_as_allowed_costs_no_more_than_was_held(app, vendor):
+    seen = []
+
+    def longest(text):
+        seen.append(held(app))
+        return good(text.title, usage=Usage(40, vendor.asker.max_answer_tokens))
+
+    vendor.asker.script = longest
+    models.answer(app, QUESTION, None)
+    assert 640 < money(app) <= seen[0]
 
 
 def test_a_free_network_model_needs_no_price_and_no_budget(app, vendor):

@@ -3,13 +3,14 @@
 from collections import Counter
 
 import pytest
+from sqlalchemy import text, update
 from sqlmodel import select
 
-from core.db import reading
-from core.domain.types import Failure, JobStatus, RunMode, Split
+from core.db import reading, writing
+from core.domain.types import CostKind, Failure, JobStatus, RunMode, Split
 from core.errors import FateUnknown, LeaseLost, ProviderBlocked, ProviderUnreachable, Refused
-from core.models import Alert, PredictionItem
-from core.providers.base import BatchReport
+from core.models import Alert, PredictionItem, PredictionRun
+from core.providers.base import BatchReport, Usage
 from core.workflows import predictions
 from tests.predicting import (
     BATCH_PRICE,
@@ -110,7 +111,10 @@ def test_results_are_joined_by_item_and_what_is_missing_says_so(asked, vendor):
     later(asked)
     assert tally(asked) == {"ok": 12, "MISSING": 2, "DUPLICATE": 1}
     assert (items(asked)[2], items(asked)[4]) == (("failed", "MISSING"), ("failed", "DUPLICATE"))
-    assert (is_whole(asked), money(asked), held(asked)) == (True, 13 * BATCH_PRICE, 0)
+    guessed = [entry for entry in entries(asked) if entry.detail.get("estimated")]
+    assert {entry.detail["article"] for entry in guessed} == {78, 82}  # what is missing may be billed
+    assert money(asked) - sum(entry.micro_usd for entry in guessed) == 13 * BATCH_PRICE
+    assert (is_whole(asked), held(asked), guessed[0].micro_usd > 0) == (True, 0, True)
 
 
 def test_what_a_batch_did_not_answer_is_asked_again_as_a_batch(asked, vendor):
@@ -201,6 +205,8 @@ def test_a_person_may_give_it_up(asked, vendor):
     predictions.resolve_run(asked, 1, "give_up", actor="kim")
     assert (run(asked).status, is_whole(asked), held(asked)) == ("failed", True, 0)
     assert "Given up by kim" in run(asked).error
+    assert "counts as spent" in run(asked).error
+    assert counted_as_lost(asked)
     assert alerts(asked) == [("BATCH_UNKNOWN", "resolved")]
 
 
@@ -251,6 +257,31 @@ def test_results_that_cannot_be_fetched_for_two_days_are_given_up(asked, vendor)
     vendor.batcher.report = ProviderUnreachable("OpenAI", "it is gone", "Try again later")
     later(asked, hours=49)
     assert (run(asked).status, tally(asked), is_whole(asked)) == ("failed", {"MISSING": 15}, True)
+    assert "counts as spent, at its estimate" in run(asked).error
+    assert counted_as_lost(asked)
+
+
+def counted_as_lost(app):
+    """Tell whether all that was spent is the run's own estimate, and marked as one."""
+    [entry] = entries(app)
+    same = money(app) == run(app).estimate_micro_usd == money(app, CostKind.ESTIMATE) > 0
+    return same and held(app) == 0 and entry.detail["estimated"] and entry.detail["requests"] == 15
+
+
+def test_a_batch_whose_file_the_vendor_turned_away_costs_nothing(asked, vendor):
+    predictions.follow_predictions(asked)
+    vendor.batcher.report = BatchReport(JobStatus.FAILED, "failed", {}, "The batch failed: no such model.")
+    later(asked)
+    assert (run(asked).status, tally(asked), money(asked), held(asked)) == ("failed", {"MISSING": 15}, 0, 0)
+
+
+def test_a_batch_whose_results_cannot_be_read_counts_at_its_estimate(asked, vendor):
+    predictions.follow_predictions(asked)
+    vendor.batcher.report = BatchReport(JobStatus.SUCCEEDED, "completed", {})
+    later(asked)
+    assert (run(asked).status, tally(asked), held(asked)) == ("failed", {"MISSING": 15}, 0)
+    assert all(entry.detail["estimated"] for entry in entries(asked))
+    assert run(asked).estimate_micro_usd <= money(asked) <= run(asked).estimate_micro_usd + 15
 
 
 @pytest.mark.parametrize(
@@ -292,6 +323,69 @@ def test_a_batch_does_not_leave_where_the_budget_was_lowered_meanwhile(asked, ve
     assert (run(asked).status, vendor.batcher.sent, held(asked)) == ("blocked", [], 0)
 
 
+def turned_away_once(vendor):
+    """Let the first creation be refused, as by a 429: nothing left, and the handle says so."""
+
+    def busy(launch):
+        launch.save({"input_file": "f", "sends": 0})
+        return ProviderUnreachable("OpenAI", "too many requests", "Try again later")
+
+    vendor.batcher.outcomes = [busy]
+
+
+def test_a_batch_that_was_refused_for_now_can_be_cancelled_before_it_leaves(asked, vendor):
+    turned_away_once(vendor)
+    predictions.follow_predictions(asked)
+    predictions.cancel_predictions(asked, 1)
+    later(asked)
+    assert (run(asked).status, vendor.batcher.sent, held(asked)) == ("cancelled", [], 0)
+
+
+def test_a_batch_that_was_refused_for_now_does_not_leave_over_a_lowered_budget(asked, vendor):
+    turned_away_once(vendor)
+    predictions.follow_predictions(asked)
+    cap(asked, 1)
+    later(asked)
+    assert (run(asked).status, vendor.batcher.sent, money(asked), held(asked)) == ("blocked", [], 0, 0)
+
+
+def test_a_batch_that_may_have_left_is_not_cancelled_here_before_it_was_looked_for(asked, vendor):
+    def dies(launch):
+        launch.save({"sends": 1})
+        return Killed()
+
+    vendor.batcher.outcomes = [dies]
+    with pytest.raises(Killed):
+        predictions.follow_predictions(asked)
+    predictions.cancel_predictions(asked, 1)
+    later(asked, minutes=4)
+    assert (vendor.batcher.starts, run(asked).status) == ([{}, {"sends": 1}], "running")
+
+
+def test_a_batch_does_not_leave_at_a_higher_price_than_was_agreed_to(asked, vendor):
+    high = predictions.quote_predictions(
+        asked, 2, dataset_id=1, split=Split.VALIDATION, mode=RunMode.BATCH
+    ).high
+    predictions.cancel_predictions(asked, 1)
+    wish = {"dataset_id": 1, "split": Split.VALIDATION, "mode": RunMode.BATCH}
+    second = predictions.start_predictions(asked, 2, **wish, accept_micro_usd=high)
+    vendor.asker.max_answer_tokens = 2_048
+    predictions.follow_predictions(asked)
+    assert (run(asked, second).status, vendor.batcher.sent) == ("blocked", [])
+    assert "agreed to" in run(asked, second).error
+
+
+def test_every_answer_of_a_batch_may_be_as_long_as_its_limit(asked, vendor):
+    quote = predictions.quote_predictions(asked, 2, dataset_id=1, mode=RunMode.BATCH)
+    assert quote.cost.tokens_out.high == 90 * vendor.asker.max_answer_tokens
+    predictions.follow_predictions(asked)
+    longest = good("t", usage=Usage(30, 400))
+    vendor.batcher.report = results(asked, longest)
+    before = held(asked)
+    later(asked)
+    assert 15 * 320 <= money(asked) <= before
+
+
 def test_a_batch_at_the_vendor_waits_while_the_key_is_missing(asked, vendor):
     predictions.follow_predictions(asked)
     asker, vendor.asker = vendor.asker, ProviderBlocked("OpenAI", "there is no key", "Set OPENAI_API_KEY")
@@ -302,10 +396,54 @@ def test_a_batch_at_the_vendor_waits_while_the_key_is_missing(asked, vendor):
     assert run(asked).answered == 15
 
 
-def test_a_waiting_batch_of_a_model_holds_back_its_other_runs_and_nobody_elses(asked, vendor):
+@pytest.mark.parametrize("out", [True, False], ids=["out", "unknown"])
+def test_a_batch_holds_back_nothing_but_a_run_that_shares_its_articles(asked, vendor, out):
+    vendor.batcher.outcomes = [] if out else [LOST] * 9
     predictions.follow_predictions(asked)
     other = predictions.create_few_shot(asked, VENDOR, "gpt-4.1")
-    same = begin(asked, dataset_id=1)
-    different = predictions.start_predictions(asked, other, article_ids=[1], accept_micro_usd=10**9)
+    same = begin(asked, dataset_id=1, split=Split.VALIDATION)
+    different = predictions.start_predictions(asked, other, dataset_id=1, accept_micro_usd=10**9)
     predictions.follow_predictions(asked)
-    assert (run(asked, same).status, run(asked, different).status) == ("queued", "succeeded")
+    assert (run(asked, same).status, run(asked, different).status) == ("succeeded", "succeeded")
+    why = "run 1, .* is out at the vendor" if out else "run 1, .* needs a decision"
+    for wish in ({"dataset_id": 1}, TEST | {"mode": RunMode.DIRECT}, {"article_ids": [76, 1]}):
+        with pytest.raises(Refused, match=why):
+            begin(asked, **wish)
+    assert run(asked, 4) is None
+
+
+def test_a_wish_joins_a_batch_under_way_and_not_one_that_needs_a_decision(asked, vendor):
+    vendor.batcher.outcomes = [LOST] * 9
+    assert begin(asked, **TEST) == 1
+    predictions.follow_predictions(asked)
+    with pytest.raises(Refused, match="needs a decision"):
+        begin(asked, **TEST)
+
+
+def test_a_batch_does_not_join_a_run_that_asks_one_by_one(asked):
+    direct = begin(asked, dataset_id=1, split=Split.VALIDATION)
+    with pytest.raises(Refused, match=f"run {direct}, .* is asking one by one"):
+        begin(asked, dataset_id=1, split=Split.VALIDATION, mode=RunMode.BATCH)
+
+
+def test_a_run_that_asks_one_by_one_does_not_join_a_batch(asked):
+    with pytest.raises(Refused, match=r"run 1, .* is about to leave as a batch"):
+        begin(asked, **TEST | {"mode": RunMode.DIRECT})
+
+
+@pytest.mark.parametrize("out", [True, False], ids=["out", "unknown"])
+def test_waiting_for_a_run_behind_a_batch_says_so_and_returns(asked, vendor, out):
+    predictions.cancel_predictions(asked, 1)
+    direct, batch = begin(asked, article_ids=[1]), begin(asked, article_ids=[1, 2], mode=RunMode.BATCH)
+    with writing(asked.engine) as session:  # begun by a version that let it: the batch comes first
+        session.execute(text("PRAGMA defer_foreign_keys = ON"))
+        session.execute(update(PredictionItem).where(PredictionItem.run_id == direct).values(run_id=99))
+        session.execute(update(PredictionRun).where(PredictionRun.id == direct).values(id=99))
+        session.commit()
+    vendor.batcher.outcomes = [] if out else [LOST] * 9
+    predictions.drive_predictions(asked, batch)
+    said = []
+    assert predictions.wait_for_predictions(asked, 99, said.append).status == "queued"
+    assert f"run {batch}, which has some of these articles, {'is out' if out else 'needs'}" in said[-1]
+    predictions.drive_predictions(asked)
+    assert vendor.asker.asked == Counter()

@@ -2,6 +2,7 @@
 
 from _thread import interrupt_main
 from collections import Counter
+from datetime import UTC, date, datetime
 from itertools import count
 from threading import Event, Thread
 
@@ -10,10 +11,12 @@ import pytest
 from core.db import insert_new, reading, writing
 from core.domain.types import CostKind, Failure, RunMode, Split
 from core.errors import NotFound, ProviderBlocked, Refused
-from core.models import Prediction, PredictionItem
+from core.models import ModelVersion, Prediction, PredictionItem
+from core.providers.base import Usage
 from core.queries import predictions as queries
 from core.services import prediction_runs
 from core.workflows import models, predictions
+from core.workflows.answering import load_predictor, tariff
 from tests.predicting import (
     MODEL,
     PRICE,
@@ -62,7 +65,8 @@ def asked(seeded, vendor):
 def test_a_quote_says_how_many_are_missing_and_what_they_cost(asked, vendor):
     quote = predictions.quote_predictions(asked, 2, **TEST)
     assert (quote.missing, quote.stored, quote.problem) == (15, 0, "")
-    assert 0 < quote.low < quote.likely < quote.high < 10_000
+    assert 0 < quote.low < quote.likely < quote.high < 15_000
+    assert quote.cost.tokens_out.high == 15 * vendor.asker.max_answer_tokens
     assert vendor.asker.asked == Counter()
 
 
@@ -199,6 +203,43 @@ def test_a_local_model_answers_in_the_same_run_for_nothing(seeded):
     predictions.drive_predictions(seeded, run_id)
     assert (run(seeded).answered, len(stored(seeded)), entries(seeded)) == (90, 90, [])
     assert sum(row.latency_ms is not None for row in stored(seeded)) == 50
+
+
+def test_a_run_whose_every_answer_is_as_long_as_allowed_ends_within_its_price(asked, vendor):
+    quote = predictions.quote_predictions(asked, 2, dataset_id=1)
+    in_each = quote.cost.tokens_in.likely // 90
+    vendor.asker.script = lambda text: good(text.title, usage=Usage(in_each, 400))
+    cap(asked, quote.high)
+    predictions.start_predictions(asked, 2, dataset_id=1, accept_micro_usd=quote.high)
+    predictions.drive_predictions(asked, 1)
+    assert (run(asked).status, run(asked).answered) == ("succeeded", 90)
+    assert 90 * 640 < money(asked) <= quote.high
+
+
+@pytest.mark.parametrize("limit", ["price", "budget"])
+def test_a_run_stops_before_it_spends_more_than_was_agreed_to_or_the_budget(asked, vendor, limit):
+    vendor.asker.script = lambda text: good(text.title, usage=Usage(400, 2_000))
+    high = predictions.quote_predictions(asked, 2, dataset_id=1).high
+    if limit == "budget":
+        cap(asked, high)
+    agreed = high if limit == "price" else 10**9
+    predictions.start_predictions(asked, 2, dataset_id=1, accept_micro_usd=agreed)
+    predictions.drive_predictions(asked, 1)
+    assert (run(asked).status, is_whole(asked), held(asked)) == ("blocked", True, 0)
+    assert ("agreed to" if limit == "price" else "month's budget") in run(asked).error
+    assert high // 2 < money(asked) <= high
+    assert len(stored(asked)) == run(asked).answered > 10
+
+
+def test_what_was_spent_before_a_pause_counts_against_the_price(asked, vendor):
+    vendor.asker.script, vendor.asker.delay_s = at_request(20, interrupt_main), 0.01
+    high = predictions.quote_predictions(asked, 2, dataset_id=1).high
+    predictions.start_predictions(asked, 2, dataset_id=1, accept_micro_usd=high)
+    with pytest.raises(KeyboardInterrupt):
+        predictions.drive_predictions(asked)
+    vendor.asker.script, vendor.asker.delay_s = lambda text: good(text.title, usage=Usage(400, 2_000)), 0.0
+    predictions.drive_predictions(asked)
+    assert (run(asked).status, money(asked) <= high) == ("blocked", True)
 
 
 # --- failures ----------------------------------------------------------------------------------------
@@ -361,6 +402,28 @@ def test_what_was_sent_when_the_program_died_is_never_sent_again_by_itself(asked
     assert (is_whole(asked), held(asked)) == (True, 0)
     lost = [entry for entry in entries(asked) if entry.detail.get("estimated")]
     assert len(lost) == before["sent"]
+
+
+def test_what_was_sent_counts_as_billed_though_the_provider_is_gone(asked, vendor):
+    vendor.asker.script = at_request(20, die)
+    with pytest.raises(Killed):
+        run_to_the_end(asked, dataset_id=1)
+    before, spent = tally(asked), money(asked)
+    del asked.providers[VENDOR]
+    asked.now.forward(minutes=4)
+    predictions.drive_predictions(asked)
+    left = {"ok": before["ok"], "INTERRUPTED": before["sent"], "NOT_AVAILABLE": before["pending"]}
+    assert (run(asked).status, tally(asked), is_whole(asked), held(asked)) == ("blocked", left, True, 0)
+    [lost] = [entry for entry in entries(asked) if entry.detail.get("estimated")]
+    assert (lost.detail["requests"], money(asked) - spent) == (before["sent"], lost.micro_usd)
+    assert lost.micro_usd == -(-run(asked).estimate_micro_usd * before["sent"] // 90)
+
+
+def test_prices_are_those_of_the_day_in_seoul(asked):
+    asked.now = lambda: datetime(2026, 12, 31, 20, tzinfo=UTC)
+    with reading(asked.engine) as session:
+        model = session.get_one(ModelVersion, 2)
+        assert tariff(asked, session, model, load_predictor(asked, model)).on == date(2027, 1, 1)
 
 
 def test_a_driver_that_lost_its_lease_writes_nothing_more(asked, vendor):

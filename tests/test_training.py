@@ -50,7 +50,7 @@ def test_a_finished_job_becomes_a_model_version_with_its_lineage(seeded):
 
 def test_polling_twice_neither_repeats_events_nor_registers_twice(seeded):
     seeded.providers["scripted"].trainer.reports = [RUNNING]
-    workflows.start_training(seeded, workflows.Request(1, "scripted")).job_id
+    workflows.start_training(seeded, workflows.Request(1, "scripted"))
     workflows.poll_training(seeded)
     workflows.poll_training(seeded)
     assert [event.message for event in rows(seeded, TrainingEvent)] == ["features built"]
@@ -89,7 +89,7 @@ def test_a_free_training_that_has_ended_may_be_repeated(seeded):
 
 def test_cancelling_a_running_job_ends_it_and_registers_nothing(seeded):
     seeded.providers["scripted"].trainer.reports = [RUNNING]
-    workflows.start_training(seeded, workflows.Request(1, "scripted")).job_id
+    workflows.start_training(seeded, workflows.Request(1, "scripted"))
     workflows.cancel_training(seeded, 1)
     assert job(seeded).status == JobStatus.CANCELLED
     assert len(rows(seeded, ModelVersion)) == 1
@@ -122,7 +122,7 @@ def test_a_failed_job_says_why_to_whoever_waits(seeded):
 def test_a_provider_that_cannot_train_on_this_queues_nothing(seeded):
     seeded.providers["scripted"].trainer.blocked = "Only one class"
     with pytest.raises(Refused, match="Only one class"):
-        workflows.start_training(seeded, workflows.Request(1, "scripted")).job_id
+        workflows.start_training(seeded, workflows.Request(1, "scripted"))
     assert rows(seeded, TrainingJob) == []
 
 
@@ -149,7 +149,7 @@ def test_a_launch_that_broke_off_is_given_up_after_its_limit(seeded):
 @pytest.mark.parametrize(("dataset_id", "provider"), [(99, "scripted"), (1, "nobody")])
 def test_an_unknown_dataset_or_provider_is_named(seeded, dataset_id, provider):
     with pytest.raises(NotFound, match=r"99|nobody"):
-        workflows.start_training(seeded, workflows.Request(dataset_id, provider)).job_id
+        workflows.start_training(seeded, workflows.Request(dataset_id, provider))
 
 
 def test_no_transaction_is_open_while_a_trainer_is_spoken_to(seeded):
@@ -163,7 +163,7 @@ def test_no_transaction_is_open_while_a_trainer_is_spoken_to(seeded):
         asked = getattr(trainer, name)
         setattr(trainer, name, lambda *a, asked=asked: (open_now.append(bool(begun)), asked(*a))[1])
     trainer.reports = [RUNNING]
-    workflows.start_training(seeded, workflows.Request(1, "scripted")).job_id
+    workflows.start_training(seeded, workflows.Request(1, "scripted"))
     workflows.poll_training(seeded)
     workflows.cancel_training(seeded, 1)
     assert (len(open_now) >= 5, any(open_now)) == (True, False)

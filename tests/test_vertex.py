@@ -1,6 +1,7 @@
 """Tuning on Vertex with the real SDK on the loopback vendor: started once, whatever breaks, and followed."""
 
 import traceback
+from time import monotonic
 from urllib.request import urlopen
 
 import pytest
@@ -10,6 +11,8 @@ from core.domain.training_format import Answer
 from core.domain.types import Failure, JobStatus, Readiness, Sentiment
 from core.errors import FateUnknown, LeaseLost, ProviderBlocked, ProviderFailed, ProviderUnreachable
 from core.providers.base import Launch, ModelRef, NewsText, TrainingRow, TrainingSpec
+from core.providers.gemini import tuning
+from core.providers.gemini import vertex as vertex_module
 from core.providers.gemini.storage import is_installed
 from core.providers.gemini.vertex import VertexProvider, address_of
 from core.providers.loopback.script import Fault, Script
@@ -103,7 +106,7 @@ def test_a_launch_saves_what_it_knows_before_each_step_and_sends_one_request(ser
     assert book.handle == handle
     assert handle["train_uri"].endswith(f"newstune/{KEY}-train.jsonl")
     assert creations(server) == 1
-    assert trainer.find(KEY) == [{"job": handle["job"]}]
+    assert trainer.find(KEY) == [{"job": handle["job"], "status": "succeeded"}]
     assert trainer.find("another") == []
 
 
@@ -229,7 +232,7 @@ def test_a_driver_killed_anywhere_leaves_one_job_and_its_successor_finds_it(
     except LeaseLost:
         book.dies_at = None
     handle = trainer.start(spec(), tmp_path, book.launch())
-    assert trainer.find(KEY) == [{"job": handle["job"]}]
+    assert [one["job"] for one in trainer.find(KEY)] == [handle["job"]]
     assert creations(server) == 1
 
 
@@ -247,7 +250,7 @@ def test_of_several_jobs_of_an_intent_the_oldest_is_gone_on_with(server, trainer
     server.script = Script(tuning_s=0.0, list_lag_s=600.0)
     second = trainer.start(spec(), tmp_path, Book().launch())
     server.script = Script()
-    assert trainer.find(KEY) == [{"job": first["job"]}, {"job": second["job"]}]
+    assert [one["job"] for one in trainer.find(KEY)] == [first["job"], second["job"]]
     assert trainer.start(spec(), tmp_path, Book().launch({"sends": 1}))["job"] == first["job"]
 
 
@@ -290,11 +293,76 @@ def test_a_look_that_fails_does_not_end_a_job(server, trainer, tmp_path, status,
         trainer.find(KEY)
 
 
-def test_a_job_that_is_gone_is_told(trainer, tmp_path):
+def test_a_job_that_is_gone_is_left_to_a_person_and_needs_no_cancelling(server, trainer, tmp_path):
     gone = {"job": "projects/p/locations/us-central1/tuningJobs/404"}
-    with pytest.raises(ProviderFailed) as failed:
+    report = trainer.poll(gone, tmp_path)
+    assert (report.status, report.may_be_billed) == (JobStatus.UNKNOWN, False)
+    assert "has no job" in report.error
+    trainer.cancel(gone, tmp_path)
+    server.script = Script(faults=(Fault("status", "GET *", status=404),))  # a wrong address, not a lost job
+    with pytest.raises(ProviderUnreachable):
         trainer.poll(gone, tmp_path)
-    assert type(failed.value) is ProviderFailed
+
+
+def resend(handle):
+    return {name: handle[name] for name in handle if name not in ("sends", "lost")}
+
+
+def test_a_cancelled_job_is_not_taken_for_the_one_that_a_person_asked_for(server, trainer, tmp_path):
+    server.script = Script(tuning_s=600.0, list_lag_s=600.0, faults=(lost("lost_reset"),))
+    book = Book()
+    with pytest.raises(FateUnknown):
+        trainer.start(spec(), tmp_path, book.launch())
+    server.script = Script(tuning_s=600.0)
+    (first,) = trainer.find(KEY)
+    trainer.cancel(first, tmp_path)
+    again = trainer.start(spec(), tmp_path, book.launch(resend(book.handle)))
+    assert again["passed_over"] == [first["job"]]
+    assert {one["job"]: one["status"] for one in trainer.find(KEY)} == {
+        first["job"]: "cancelled",
+        again["job"]: "running",
+    }
+
+
+def test_after_a_persons_word_a_list_that_cannot_be_read_is_no_proof_that_nothing_was_sent(
+    server, trainer, tmp_path
+):
+    server.script = Script(list_lag_s=600.0, faults=(lost("lost_reset"),))
+    book = Book()
+    with pytest.raises(FateUnknown):
+        trainer.start(spec(), tmp_path, book.launch())
+    server.script = Script(faults=(Fault("status", LIST, status=500),))
+    with pytest.raises(FateUnknown):
+        trainer.start(spec(), tmp_path, book.launch(resend(book.handle)))
+    assert creations(server) == 1
+
+
+def test_an_answer_that_drips_is_given_up_in_time_and_its_job_is_found(
+    server, trainer, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(tuning, "REQUEST_S", 0.7)
+    server.script = Script(tuning_s=0.0, faults=(Fault("drip", CREATE),))
+    patient, began = provider(server, timeout_s=600.0).trainer, monotonic()
+    handle = patient.start(spec(), tmp_path, Book().launch())
+    assert 0.7 < monotonic() - began < 5
+    assert trainer.poll(handle, tmp_path).status == JobStatus.SUCCEEDED
+    assert creations(server) == 1
+
+
+@pytest.mark.usefixtures("trainer")
+def test_no_setting_lets_a_request_of_a_launch_outlast_its_lease(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(vertex_module, "SILENCE_S", 0.2)
+    server.script = Script(faults=(Fault("500_before", CREATE, delay_s=3.0),))
+    began = monotonic()
+    with pytest.raises(FateUnknown, match="no answer"):
+        provider(server, timeout_s=600.0).trainer.start(spec(), tmp_path, Book().launch())
+    assert monotonic() - began < 2.5
+
+
+def test_an_address_that_does_not_answer_is_of_unknown_kind(server):
+    assert provider(server, base_url="http://127.0.0.1:9").reachable_kind() is None
+    assert provider(server).reachable_kind() is True
+    assert provider().reachable_kind() is False
 
 
 @pytest.mark.filterwarnings("ignore:JOB_STATE_ASLEEP is not a valid JobState")  # the SDK says so itself

@@ -56,6 +56,8 @@ def card(
 class Asked:
     """Answers positive to all, but for titles with a certain number, whose answer is no JSON."""
 
+    max_answer_tokens = 200
+
     def messages(self, text):
         return Prompt("system").messages(text.title, text.body)
 

@@ -17,7 +17,7 @@ from ui.components import empty, go_to, perform, section, simulated_badge, sorry
 from ui.endings import by_provider, endings, no_new_jobs, tell
 from ui.i18n import t
 from ui.launch_offer import Offer, Wish, offer
-from ui.provider_cards import base_models, choose_base, destination, ordered, title
+from ui.provider_cards import base_models, choose_base, destination, ordered, refuses, title
 from ui.state import Session, app
 
 
@@ -95,11 +95,9 @@ def _version(version: DatasetVersion) -> str:
 
 
 def _provider(state: ProviderState) -> str:
-    said = state.checks.get("train")
-    blocked = said is not None and said.status == "blocked"
     notes = [
         (not state.card.configured, t("no key")),
-        (state.card.configured and blocked, t("blocked")),
+        (state.card.configured and refuses(state), t("blocked")),
         (state.simulated, t("SIMULATED")),
         (not state.priced, t("free")),
     ]

@@ -12,7 +12,7 @@ from core.workflows import ProviderState, Request, Started
 from ui import format as fmt
 from ui.components import job_badge
 from ui.i18n import t
-from ui.provider_cards import ordered, title
+from ui.provider_cards import ordered, refuses, title
 from ui.state import Session
 
 _JOINED = "_joined_run"
@@ -124,8 +124,7 @@ def other_provider(present: str, states: Sequence[ProviderState]) -> None:
 
 def may_train(state: ProviderState) -> bool:
     """Tell whether nothing is known that keeps a provider from training."""
-    said_no = "train" in state.checks and state.checks["train"].status == "blocked"
-    return state.trains and state.card.configured and not said_no
+    return state.trains and state.card.configured and not refuses(state)
 
 
 def _use(name: str) -> None:

@@ -60,19 +60,13 @@ def offer(session: Session, wish: Wish) -> Offer:
 
 
 def _refused(session: Session, state: ProviderState) -> str:
-    """Return how a provider refused when it was asked or told to train last, "" where it did not.
-
-    A start that it refused counts until it is asked again: see "Check now".
-    """
+    """Return how a vendor refused its last start, "" where it did not, or was asked again since then."""
     said, job = state.checks.get("train"), training.refusal(session, state.card.name)
-    if said is not None and said.status == "blocked":
-        at, why = said.at, said.reason
-    elif job is not None and job.finished_at and (said is None or said.at < job.finished_at):
-        at, why = job.finished_at, job.error or ""
-    else:
+    if job is None or job.finished_at is None or (said is not None and said.at > job.finished_at):
         return ""
-    ago = fmt.ago(at, app().now())
-    return t("When it was asked {ago}, it refused: {why}", ago=ago, why=words.of_core(why))
+    ago = fmt.ago(job.finished_at, app().now())
+    why = words.of_core(job.error or "")
+    return t("It refused a start {ago}; ask it again with Check now. {why}", ago=ago, why=why)
 
 
 def _obstacle(wish: Wish, quote: TrainingQuote, standing: Standing, refused: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from core.domain.pricing import Price, PriceBook
 from core.domain.types import PriceKind
 from core.workflows import ProviderState
 from core.workflows.prices import price_book
+from core.workflows.providers import LAST_WORD
 from ui import format as fmt
 from ui import money, words
 from ui.components import perform, section, simulated_badge
@@ -48,6 +49,12 @@ def title(state: ProviderState) -> str:
 def runs_here(state: ProviderState) -> bool:
     """Tell whether a provider trains for free on this machine, so that nobody needs to be asked."""
     return state.trains and not (state.priced or state.simulated)
+
+
+def refuses(state: ProviderState) -> bool:
+    """Tell whether a provider's last word, while it is believed, was that it does not train."""
+    said = state.checks.get("train")
+    return said is not None and said.status == "blocked" and app().now() - said.at <= LAST_WORD
 
 
 def base_models(state: ProviderState) -> list[str]:

@@ -80,7 +80,8 @@ class Reply:
     latency_ms : float or None
         Milliseconds of the last attempt, waiting for a turn not included.
     billed : bool or None
-        Whether the vendor charges for it: None where that cannot be told (a lost answer).
+        Whether the vendor charges for it: None where that cannot be told (a lost answer), which counts as
+        billed at the estimate. Only who knows that nothing was carried out says False.
     """
 
     forecast: Forecast | None
@@ -89,7 +90,7 @@ class Reply:
     usage: Usage | None = None
     answered_by: str | None = None
     latency_ms: float | None = None
-    billed: bool | None = False
+    billed: bool | None = None
 
 
 class Predictor(Protocol):
@@ -103,8 +104,14 @@ class Predictor(Protocol):
 class Asker(Protocol):
     """A predictor over a network: asked one article at a time, from several threads, and it may fail.
 
-    `messages` is what is sent for a text, so that its tokens can be counted before.
+    `messages` is what is sent for a text, so that its tokens can be counted before; `max_answer_tokens` is the
+    limit that is sent with it, behind which the vendor cuts the answer off, hidden reasoning included.
     """
+
+    @property
+    def max_answer_tokens(self) -> int:
+        """Tokens that an answer has at most, and is billed for."""
+        ...
 
     def messages(self, text: NewsText) -> list[dict[str, str]]:
         """Return the messages that would be sent for a text."""
@@ -382,6 +389,8 @@ class JobReport:
         A sentence when failed.
     may_be_billed : bool
         Ended without a model, and the vendor may charge for it all the same.
+    billed_tokens : int or None
+        What it charges for then, where it says so.
     """
 
     status: JobStatus
@@ -391,6 +400,7 @@ class JobReport:
     model: TrainedModel | None = None
     error: str | None = None
     may_be_billed: bool = False
+    billed_tokens: int | None = None
 
 
 class Trainer(Protocol):

@@ -110,9 +110,14 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
     try:
         seconds = float(given)
     except ValueError:
-        until, at = _moment(given), _moment(headers.get("date", ""))
+        until, at = _moment(given), sent_at(headers)
         seconds = (until - at).total_seconds() if until and at else math.nan
     return None if math.isnan(seconds) else max(0.0, seconds)
+
+
+def sent_at(headers: Mapping[str, str]) -> datetime | None:
+    """Return when a response was made by its sender's clock; None where it does not say."""
+    return _moment(headers.get("date", ""))
 
 
 def _moment(text: str) -> datetime | None:

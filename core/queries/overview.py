@@ -53,13 +53,17 @@ OVERDUE = timedelta(days=1)
 
 @dataclass(frozen=True)
 class ChampionCard:
-    """Who answers for a target, and its newest score on a test part it was not trained on (None: no such)."""
+    """Who answers for a target, and its newest score on a test part it was not trained on (None: no such).
+
+    `simulated` models say nothing of real ones: a simulation made them, or they learned demo articles.
+    """
 
     target: str
     model_id: int
     name: str
     since: datetime
     metrics: dict[str, Any] | None
+    simulated: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,7 @@ def is_empty(session: Session) -> bool:
 
 def champions(session: Session) -> dict[str, ChampionCard]:
     """Return the champion of each target that has one, with its newest test evaluation."""
-    query = select(Champion, ModelVersion.name).join(
+    query = select(Champion, ModelVersion.name, ModelVersion.simulated).join(
         ModelVersion, col(ModelVersion.id) == col(Champion.model_id)
     )
     return {
@@ -123,8 +127,9 @@ def champions(session: Session) -> dict[str, ChampionCard]:
             name,
             champion.since,
             _newest_test(session, champion.model_id, champion.target),
+            simulated,
         )
-        for champion, name in session.exec(query)
+        for champion, name, simulated in session.exec(query)
     }
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Delete, delete, or_, tuple_, update
+from sqlalchemy import Delete, delete, func, or_, tuple_, update
 from sqlalchemy import select as sa_select
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, SQLModel, col, select
@@ -13,7 +13,15 @@ from core.db import insert_new
 from core.domain.demo import DemoData
 from core.domain.records import ArticleRecord
 from core.domain.registry import champions_so_far
-from core.domain.types import ACTIVE_JOB_STATUSES, MarketSource, ModelKind, Origin, Reason, RunStatus
+from core.domain.types import (
+    ACTIVE_JOB_STATUSES,
+    ItemState,
+    MarketSource,
+    ModelKind,
+    Origin,
+    Reason,
+    RunStatus,
+)
 from core.errors import Refused
 from core.models import (
     Article,
@@ -29,6 +37,8 @@ from core.models import (
     ModelVersion,
     Outcome,
     Prediction,
+    PredictionItem,
+    PredictionRun,
     Promotion,
     TrainingEvent,
     TrainingJob,
@@ -153,6 +163,11 @@ _MODELS = select(ModelVersion.id).where(
         col(ModelVersion.job_id).in_(_JOBS),
     )
 )
+# Prediction runs that asked a demo model, or about a demo article.
+_ASKED = select(PredictionItem.run_id).where(col(PredictionItem.article_id).in_(_ARTICLES))
+_PREDICTIONS = select(PredictionRun.id).where(
+    or_(col(PredictionRun.model_id).in_(_MODELS), col(PredictionRun.id).in_(_ASKED))
+)
 
 
 def demo_leftovers(session: Session) -> DemoLeftovers:
@@ -172,35 +187,56 @@ def demo_leftovers(session: Session) -> DemoLeftovers:
 def remove_demo(session: Session) -> dict[str, int]:
     """Delete the demo and everything built on it in one transaction; return rows deleted by table.
 
-    A dataset version with a single demo article is built on the demo, and so are its models. Anything
-    else stays: real news, labels, models and their promotions. Where a demo model is champion, the
+    A dataset version with a single demo article is built on the demo, and so are its models. A prediction
+    run of a real model keeps its real articles and goes if it has none. Anything else stays: what was paid
+    (the ledger loses no row), real news, labels, models and their promotions. Where a demo model is champion, the
     champion before it returns, if a real one was promoted. Outcomes, day scores and reasons of real
     articles may have leant on demo rows (and scores of days that both share go): refresh them afterwards.
 
     Raises
     ------
     Refused
-        If a training job is at work on demo data.
+        If a training job or a prediction run is at work on demo data.
     """
-    busy = select(TrainingJob.id).where(
-        col(TrainingJob.id).in_(_JOBS), col(TrainingJob.status).in_(ACTIVE_JOB_STATUSES)
-    )
-    job_id = session.exec(busy).first()
-    if job_id is not None:
-        raise Refused(
-            f"Training job {job_id} is at work on demo data", "Cancel it, or wait until it has ended"
-        )
+    _check_idle(session)
     # Lists, not subqueries: what they ask for disappears on the way.
     datasets = [key for key in session.exec(_DATASETS.distinct()) if key is not None]
     jobs = [key for key in session.exec(_JOBS) if key is not None]
     models = [key for key in session.exec(_MODELS) if key is not None]
+    runs = [key for key in session.exec(_PREDICTIONS) if key is not None]
     _take_back_promotions(session, models)
     counts = {
         table.__tablename__: session.execute(_without(table, where)).rowcount  # type: ignore[attr-defined]
-        for table, where in _deletions(datasets, jobs, models)
+        for table, where in _deletions(datasets, jobs, models, runs)
     }
+    _recount(session, runs)
     session.commit()
     return {str(name): int(n) for name, n in counts.items()}
+
+
+def _check_idle(session: Session) -> None:
+    """Raise Refused where something is at work on the demo."""
+    for name, table, mine in (
+        ("Training job", TrainingJob, _JOBS),
+        ("Prediction run", PredictionRun, _PREDICTIONS),
+    ):
+        busy = select(table.id).where(col(table.id).in_(mine), col(table.status).in_(ACTIVE_JOB_STATUSES))
+        if (at_work := session.exec(busy).first()) is not None:
+            raise Refused(
+                f"{name} {at_work} is at work on demo data", "Cancel it, or wait until it has ended"
+            )
+
+
+def _recount(session: Session, runs: list[int]) -> None:
+    """Set the counts of what is left of prediction runs to what is left of their items."""
+    mine = sa_select(func.count()).where(col(PredictionItem.run_id) == col(PredictionRun.id))
+    ok, bad = (
+        mine.where(col(PredictionItem.state) == state).scalar_subquery()
+        for state in (ItemState.OK, ItemState.FAILED)
+    )
+    left = update(PredictionRun).where(col(PredictionRun.id).in_(runs))
+    counted = left.values(total=mine.scalar_subquery(), answered=ok, failed=bad)
+    session.execute(counted.execution_options(synchronize_session=False))
 
 
 def _without(table: type[SQLModel], where: ColumnElement[bool]) -> Delete:
@@ -208,10 +244,13 @@ def _without(table: type[SQLModel], where: ColumnElement[bool]) -> Delete:
 
 
 def _deletions(
-    datasets: list[int], jobs: list[int], models: list[int]
+    datasets: list[int], jobs: list[int], models: list[int], runs: list[int]
 ) -> list[tuple[type[SQLModel], ColumnElement[bool]]]:
     """Return what to delete from each table, those that refer to others first."""
     of_models = col(Prediction.model_id).in_(models)
+    of_runs = select(PredictionRun.id).where(col(PredictionRun.model_id).in_(models))
+    asked = col(PredictionItem.article_id).in_(_ARTICLES) | col(PredictionItem.run_id).in_(of_runs)
+    emptied = col(PredictionRun.id).in_(runs) & col(PredictionRun.id).not_in(select(PredictionItem.run_id))
     pair = or_(col(Comparison.champion_id).in_(models), col(Comparison.challenger_id).in_(models))
     return [
         (TrainingEvent, col(TrainingEvent.job_id).in_(jobs)),
@@ -220,6 +259,8 @@ def _deletions(
             EvaluationRun,
             or_(col(EvaluationRun.dataset_id).in_(datasets), col(EvaluationRun.model_id).in_(models)),
         ),
+        (PredictionItem, asked),
+        (PredictionRun, emptied),
         (Prediction, or_(col(Prediction.article_id).in_(_ARTICLES), of_models)),
         (ModelVersion, col(ModelVersion.id).in_(models)),
         (TrainingJob, col(TrainingJob.id).in_(jobs)),

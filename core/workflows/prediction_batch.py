@@ -1,6 +1,7 @@
 """Driving a run through the vendor's batch service: a durable start, a look a minute, results by item."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -21,7 +22,7 @@ from core.providers.base import Asker, Batcher, BatchReport, Launch, NewsText, R
 from core.services import prediction_runs
 from core.services.prediction_runs import Ending, Landed
 from core.workflows.answering import PromptTokens, model_ref, usage_of
-from core.workflows.prediction_driver import CANCELLED, Driver, over_budget
+from core.workflows.prediction_driver import CANCELLED, Driver, over_budget, over_price
 
 #: A vendor is asked about a batch no more often than this; so is one that could not be reached.
 LOOK_EVERY = timedelta(seconds=60)
@@ -31,7 +32,8 @@ LOOK_FOR_MORE = timedelta(minutes=35)
 GIVE_UP_AFTER = timedelta(hours=48)
 #: Results written in one transaction.
 WINDOW = 200
-MISSING = Reply(None, Failure.MISSING, "the batch has no result for this article")
+#: A result that is not there may have been cut off on its way: it counts as billed.
+MISSING = Reply(None, Failure.MISSING, "the batch has no result for this article", billed=None)
 
 
 class BatchDrive:
@@ -62,10 +64,11 @@ class BatchDrive:
             self._send()
 
     def _send(self) -> None:
-        if self._run.cancel_requested and not self._run.handle:  # nothing has left yet
+        first = not prediction_runs.has_left(self._run.handle)
+        if first and self._run.cancel_requested:
             return self._driver.end(CANCELLED)
         texts = self._texts()
-        if not self._run.handle and (forbidden := self._over_budget([text for _, text in texts])):
+        if first and (forbidden := self._forbidden([text for _, text in texts])):
             return self._driver.end(forbidden)
         launch = Launch(self._run.key, dict(self._run.handle or {}), self._save)
         try:
@@ -95,7 +98,8 @@ class BatchDrive:
             sent = prediction_runs.sent_items(session, self._lease.run_id, after=-1, limit=-1)
             return [(str(item.id), item.text) for item in sent]
 
-    def _over_budget(self, texts: list[NewsText]) -> Ending | None:
+    def _forbidden(self, texts: list[NewsText]) -> Ending | None:
+        """Return why a batch may not leave: no price, more than was agreed to, or more than the budget bears."""
         if self._tariff is None:
             return None
         prompts = TokenEstimate.total(self._tokens(text) for text in texts)
@@ -104,6 +108,9 @@ class BatchDrive:
             return Ending(JobStatus.BLOCKED, quote.sentence, detail="not asked: its price is not known")
         with reading(self._app.engine) as session:
             left = prediction_runs.may_still_spend(session, self._app.policy, self._run, now=self._app.now())
+            account = prediction_runs.account(session, self._run)
+        if quote.high > account.accepted:
+            return over_price(quote.high, account)
         return over_budget(quote.high, left) if quote.high > left else None
 
     def _save(self, handle: Mapping[str, Any]) -> None:
@@ -135,7 +142,8 @@ class BatchDrive:
         except ProviderFailed as error:
             if age > GIVE_UP_AFTER or not isinstance(error, ProviderUnreachable):
                 status = JobStatus.CANCELLED if run.cancel_requested else JobStatus.FAILED
-                return self._driver.end(Ending(status, str(error), Failure.MISSING, MISSING.detail))
+                said = f"{error} What it may have cost counts as spent, at its estimate."
+                return self._driver.end(Ending(status, said, lost=Failure.MISSING))
             return self._driver.hand_back(LOOK_EVERY, message=str(error))
         if report.status in ACTIVE_JOB_STATUSES:
             return self._driver.hand_back(LOOK_EVERY, message=report.message)
@@ -159,6 +167,7 @@ class BatchDrive:
 
     def _write(self, report: BatchReport) -> None:
         """Write the results in portions; a crash in between leaves the rest to the next look."""
+        missing = replace(MISSING, billed=False) if _turned_away(report) else MISSING
         position = -1
         while True:
             with reading(self._app.engine) as session:
@@ -166,7 +175,7 @@ class BatchDrive:
             if not items:
                 break
             position = items[-1].position
-            replies = [(item, report.replies.get(str(item.id), MISSING)) for item in items]
+            replies = [(item, report.replies.get(str(item.id), missing)) for item in items]
             self._driver.write([Landed(item, reply, self._bill(item.text, reply)) for item, reply in replies])
         self._driver.end(Ending(report.status, report.error, Failure.MISSING, MISSING.detail))
 
@@ -174,6 +183,11 @@ class BatchDrive:
         if self._tariff is None or reply.billed is False:
             return None
         return self._tariff.bill(usage_of(reply) if reply.billed else None, self._tokens(text))
+
+
+def _turned_away(report: BatchReport) -> bool:
+    """Tell whether the vendor did not accept a batch's file: then there is no result at all."""
+    return report.status == JobStatus.FAILED and not report.replies
 
 
 def _refused(error: ProviderFailed | Refused) -> Ending:

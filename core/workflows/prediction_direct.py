@@ -7,21 +7,20 @@ time, so memory does not grow with the run.
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import monotonic, sleep
 
 from core.db import reading, writing
 from core.domain.billing import Bill, Tariff
 from core.domain.pacing import Pacer
-from core.domain.pricing import Unpriced
 from core.domain.tokens import ANSWER, TokenEstimate
 from core.domain.types import Failure, JobStatus
 from core.errors import NewstuneError
 from core.providers.base import Asker, NewsText, Reply
 from core.services import prediction_runs
-from core.services.prediction_runs import Ending, Item, Landed
+from core.services.prediction_runs import Account, Ending, Item, Landed
 from core.workflows.answering import PromptTokens, usage_of
-from core.workflows.prediction_driver import CANCELLED, Driver, over_budget
+from core.workflows.prediction_driver import CANCELLED, Driver, over_budget, over_price
 
 #: Requests until the first that shows that key and model are right.
 SCOUTS = 3
@@ -52,6 +51,8 @@ MAYBE_BILLED = "the program stopped while this was asked; it may have been bille
 class _Waiting:
     item: Item
     prompt: TokenEstimate
+    #: micro-dollars that asking about it may cost
+    most: int = 0
 
 
 @dataclass
@@ -81,6 +82,9 @@ class AskerDrive:
     _scouts: int | None = 0
     _streak: tuple[Failure | None, int] = (None, 0)
     _written_at: float = field(default_factory=monotonic)
+    _account: Account = field(default_factory=lambda: Account(0, 0))
+    _left: int = 0
+    _overrun: int = 0
 
     def __post_init__(self) -> None:
         keys = self.driver.app.settings.keys
@@ -91,6 +95,8 @@ class AskerDrive:
     def drive(self) -> None:
         """Ask until everything is asked, the time is over, or something forbids going on."""
         self._settle_interrupted()
+        with reading(self.driver.app.engine) as session:
+            self._account = prediction_runs.account(session, self.driver.run)
         with ThreadPoolExecutor(self._slots, thread_name_prefix="ask") as pool:
             try:
                 self._fly(pool)
@@ -116,7 +122,11 @@ class AskerDrive:
             left = prediction_runs.interrupted(session, self.driver.run)
             session.commit()
         lost = Reply(None, Failure.INTERRUPTED, MAYBE_BILLED, billed=None)
-        self.driver.write([self._landed(_Waiting(item, self._tokens(item.text)), lost) for item in left])
+        self.driver.write([self._landed(self._queued(item), lost) for item in left])
+
+    def _queued(self, item: Item) -> _Waiting:
+        prompt = self._tokens(item.text)
+        return _Waiting(item, prompt, 0 if self.tariff is None else self.tariff.most(prompt))
 
     def _fly(self, pool: ThreadPoolExecutor) -> None:
         while True:
@@ -146,8 +156,8 @@ class AskerDrive:
         leaving: list[_Waiting] = []
         while len(leaving) < self._free():
             if not self._waiting and self._goes_on():
-                self._refill([*self._flying.values(), *leaving])
-            if not self._waiting or not self._goes_on():
+                self._refill()
+            if not self._waiting or not self._goes_on() or not self._affords(leaving):
                 return leaving, None
             amounts = {"requests": 1.0, "tokens": float((self._waiting[0].prompt + ANSWER).likely)}
             now_s = monotonic()
@@ -156,6 +166,19 @@ class AskerDrive:
             self._pacer.went(amounts, now_s)
             leaving.append(self._waiting.popleft())
         return leaving, None
+
+    def _affords(self, leaving: Sequence[_Waiting]) -> bool:
+        """Tell whether price and budget bear one request more, should all that fly cost their most.
+
+        A vendor that billed more than the most of a request may do so again: that is reckoned with.
+        """
+        committed = [*self._flying.values(), *leaving, self._waiting[0]]
+        needed = sum(each.most + self._overrun for each in committed)
+        if self.tariff is not None and self._account.spent + needed > self._account.accepted:
+            self._ending = over_price(needed, self._account)
+        elif self.tariff is not None and needed > self._left:
+            self._ending = over_budget(needed, self._left)
+        return self._ending is None
 
     def _free(self) -> int:
         """Return how many requests may be begun now: some more than fly, so that no thread waits for this one."""
@@ -167,16 +190,17 @@ class AskerDrive:
         self._paused = self._paused or monotonic() >= self.driver.stop_at
         return not self._paused and self._ending is None
 
-    def _refill(self, committed: Sequence[_Waiting]) -> None:
-        """Read the next items, as long as the budget bears them; an over-long text is not sent."""
+    def _refill(self) -> None:
+        """Read the next items; an over-long text is not sent."""
         while not self._waiting and not self._exhausted and self._ending is None:
-            window = self._next_window(committed)
+            window = self._next_window()
             self._waiting.extend(each for each in window if each.prompt.likely <= MAX_PROMPT_TOKENS)
             if too_long := [each for each in window if each.prompt.likely > MAX_PROMPT_TOKENS]:
                 reply = Reply(None, Failure.TOO_LONG, f"not sent: above {MAX_PROMPT_TOKENS:,} tokens")
                 self._write([Landed(each.item, reply) for each in too_long])
 
-    def _next_window(self, committed: Sequence[_Waiting]) -> list[_Waiting]:
+    def _next_window(self) -> list[_Waiting]:
+        """Read the next items, and what the month's budget leaves now."""
         driver = self.driver
         with reading(driver.app.engine) as session:
             items = prediction_runs.next_items(
@@ -184,21 +208,11 @@ class AskerDrive:
             )
             now = driver.app.now()
             left = prediction_runs.may_still_spend(session, driver.app.policy, driver.run, now=now)
-        window = [_Waiting(item, self._tokens(item.text)) for item in items]
+        window = [self._queued(item) for item in items]
         self._exhausted = not window
-        needed = self._high([*committed, *window])
-        if self.tariff is not None and needed > left:
-            self._ending = over_budget(needed, left)
-            return []
+        self._left = left - sum(each.bill.micro_usd for each in self._back if each.bill is not None)
         self._position = window[-1].item.position if window else self._position
         return window
-
-    def _high(self, window: Sequence[_Waiting]) -> int:
-        """Return the most that some requests may cost, in micro-dollars."""
-        if self.tariff is None or not window:
-            return 0
-        quote = self.tariff.quote(len(window), TokenEstimate.total(each.prompt for each in window))
-        return 0 if isinstance(quote, Unpriced) else quote.high
 
     def _land(self, wait_s: float | None) -> None:
         """Wait for what comes back; it is kept until it is written, whatever interrupts in between."""
@@ -211,7 +225,13 @@ class AskerDrive:
             sleep(GATHER_S)
         for future in [each for each in self._flying if each.done()]:
             waiting = self._flying.pop(future)
-            self._back.append(self._landed(waiting, future.result()))
+            landed = self._landed(waiting, future.result())
+            self._back.append(landed)
+            if landed.bill is not None:
+                billed = landed.bill.micro_usd
+                self._account = replace(self._account, spent=self._account.spent + billed)
+                self._left -= billed
+                self._overrun = max(self._overrun, billed - waiting.most)
 
     def _landed(self, waiting: _Waiting, reply: Reply) -> Landed:
         return Landed(waiting.item, reply, self._bill(waiting, reply))

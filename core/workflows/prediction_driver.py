@@ -13,7 +13,7 @@ from core.ledger import dollars
 from core.models import ModelVersion, PredictionRun
 from core.providers.base import Predictor, Reply
 from core.services import predict, prediction_runs
-from core.services.prediction_runs import Ending, Item, Landed, Lease
+from core.services.prediction_runs import Account, Ending, Item, Landed, Lease
 
 #: Articles that a local model judges at a time.
 LOCAL_CHUNK = 500
@@ -102,6 +102,16 @@ def over_budget(needed: int, left: int) -> Ending:
         "budget are left. Raise the budget on the Costs page, then ask again for what has no answer."
     )
     return Ending(JobStatus.BLOCKED, sentence, detail="not asked: the month's budget was used up")
+
+
+def over_price(needed: int, account: Account) -> Ending:
+    """Return the end of a run whose next articles would cost more than was agreed to."""
+    sentence = (
+        f"{dollars(account.spent)} are spent and the next articles may cost {dollars(needed)}: that is more "
+        f"than the {dollars(account.accepted)} that were agreed to. Ask again for what has no answer, at a "
+        "new price."
+    )
+    return Ending(JobStatus.BLOCKED, sentence, detail="not asked: the price that was agreed to was used up")
 
 
 def drive_local(driver: Driver, predictor: Predictor) -> None:

@@ -177,19 +177,17 @@ def _drive(driver: Driver) -> None:
     try:
         predictor = _answering(app, model)
         with reading(app.engine) as session:
-            rates = tariff(app, session, model, run.mode)
+            rates = tariff(app, session, model, predictor, run.mode)
     except (ProviderFailed, Refused) as error:
-        if run.status == JobStatus.UNKNOWN or run.handle:  # a batch is at the vendor: wait for better days
-            return driver.hand_back(LOOK_EVERY, message=str(error))
-        return driver.end(_cannot_answer(error))
+        return _without_provider(driver, error)
     if not is_asker(predictor):
         return drive_local(driver, predictor)
     batcher = app.provider(model.provider).batcher
     if run.mode == RunMode.DIRECT:
         return AskerDrive(driver, predictor, rates).drive()
     if batcher is None:
-        gone = f"{model.provider} has no batch service any more."
-        return driver.end(Ending(JobStatus.FAILED, gone, Failure.NOT_AVAILABLE, "not asked"))
+        gone = Refused(f"{model.provider} has no batch service any more", "Ask one article at a time instead")
+        return _without_provider(driver, gone)
     return BatchDrive(driver, batcher, predictor, rates).drive()
 
 
@@ -200,9 +198,14 @@ def _answering(app: App, model: ModelVersion) -> Predictor | Asker:
     return predictor
 
 
-def _cannot_answer(error: ProviderFailed | Refused) -> Ending:
+def _without_provider(driver: Driver, error: ProviderFailed | Refused) -> None:
+    """End a run that nobody answers; one whose batch is at the vendor waits for better days."""
+    if driver.run.status == JobStatus.UNKNOWN or prediction_runs.has_left(driver.run.handle):
+        return driver.hand_back(LOOK_EVERY, message=str(error))
     status = JobStatus.BLOCKED if isinstance(error, ProviderBlocked | Refused) else JobStatus.FAILED
-    return Ending(status, str(error), Failure.NOT_AVAILABLE, f"not asked: {error}")
+    # a driver that died may have sent some articles; a batch's are noted as sent before anything leaves
+    lost = Failure.INTERRUPTED if driver.run.mode == RunMode.DIRECT else None
+    return driver.end(Ending(status, str(error), Failure.NOT_AVAILABLE, f"not asked: {error}", lost))
 
 
 def follow_predictions(app: App) -> str:
@@ -226,14 +229,30 @@ def follow_predictions(app: App) -> str:
 
 
 def wait_for_predictions(app: App, run_id: int, tell: Tell = _silent) -> PredictionRun:
-    """Drive a run, or wait while somebody else does, until it ends or a person is needed; return it."""
+    """Drive a run, or wait while somebody else does, until it ends or a person is needed; return it.
+
+    A run that a batch holds back is returned as it is, and said: that can take a day.
+    """
     while True:
         driven = drive_predictions(app, run_id, tell)
         run = _run(app, run_id)
         if run.status not in ACTIVE_JOB_STATUSES or run.status == JobStatus.UNKNOWN:
             return run
+        if driven is None and (why := _held_back(app, run)):
+            tell(why)
+            return run
         if driven is None and drive_predictions(app, tell=tell) is None:
             sleep(POLL_INTERVAL_S)
+
+
+def _held_back(app: App, run: PredictionRun) -> str:
+    """Return why a run cannot begin for hours: a batch has some of its articles; "" where none has."""
+    with reading(app.engine) as session:
+        before = prediction_runs.run_before(session, run)
+        if before is None or before.mode == RunMode.DIRECT:
+            return ""
+        problem, remedy = prediction_runs.standing_of(before)
+        return f"{problem}: run {run.id} waits for it. {remedy}."
 
 
 def _run(app: App, run_id: int) -> PredictionRun:
@@ -246,7 +265,8 @@ def resolve_run(
 ) -> None:
     """Do what a person decided about a batch whose fate is unknown, having looked at the vendor's console.
 
-    ``send_again`` sends it once more; ``give_up`` ends the run and gives the reservation back.
+    ``send_again`` sends it once more; ``give_up`` ends the run, counts its estimate as spent, since it may be
+    billed, and gives the rest of the reservation back.
 
     Raises
     ------

@@ -14,8 +14,9 @@ from core.bootstrap import App
 from core.db import let_go, reading, writing
 from core.domain.dataset import DatasetPlan
 from core.domain.types import ACTIVE_JOB_STATUSES, Balance, JobStatus, SplitMethod, Strategy, Target
-from core.errors import ProviderFailed
+from core.errors import ProviderFailed, Refused
 from core.models import ModelVersion, TrainingJob
+from core.providers.base import Provider
 from core.services import costs, datasets, exports, training
 from core.services.training import Request, TrainingQuote
 from core.workflows.providers import known_block, refuse_unready
@@ -113,6 +114,7 @@ def start_trainings(
     provider = app.provider(wanted[0].provider)
     trainer = app.trainer(provider.name)
     if trainer.remote:
+        _refuse_unheard(provider)
         refuse_unready(app, provider, {request.base_model for request in wanted})
     with writing(app.engine, durable=True) as session:
         book = costs.price_book(session, app.prices)
@@ -131,6 +133,17 @@ def start_trainings(
         if not trainer.remote:
             training.launch_next(session, _desk(app))
         return [Started(int(each.job.id or 0), each.joined) for each in queued]
+
+
+def _refuse_unheard(provider: Provider) -> None:
+    """Refuse an address on this machine that does not answer: real and play money could not be told apart."""
+    kind = getattr(provider, "reachable_kind", None)
+    if kind is not None and kind() is None:
+        raise Refused(
+            f"The server of '{provider.name}' on this machine does not answer, so nobody knows whether its money "
+            "is real",
+            "Start that server, or change its address",
+        )
 
 
 def _settled(app: App, request: Request) -> Request:

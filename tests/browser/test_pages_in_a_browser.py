@@ -13,7 +13,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
-PATHS = ("", "samples", "training", "models", "operations")
+PATHS = ("", "samples", "training", "models", "costs", "operations")
 
 
 @pytest.fixture(scope="module")

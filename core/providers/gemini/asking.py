@@ -9,7 +9,14 @@ from core.domain.prompting import ANSWER_SCHEMA, Prompt
 from core.domain.types import Failure
 from core.errors import ProviderBlocked, ProviderFailed
 from core.providers.base import Forecast, NewsText, Reply
-from core.providers.gemini.client import Finish, GeminiClient, GeminiFailed, Generated, turned_away
+from core.providers.gemini.client import (
+    MOST_OUTPUT_TOKENS,
+    Finish,
+    GeminiClient,
+    GeminiFailed,
+    Generated,
+    turned_away,
+)
 from core.providers.retrying import Patience, patiently
 
 #: What a decoder leaves of bytes that were not in the encoding they claimed.
@@ -32,6 +39,9 @@ class GeminiAsker:
     patience : Patience
         How long a busy vendor is waited for.
     """
+
+    #: Limit that is sent with every request, through either SDK; hidden reasoning counts.
+    max_answer_tokens: int = MOST_OUTPUT_TOKENS
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.domain.gemini_format import contents, response_schema
 from core.domain.types import Failure
+from core.providers.deadline import OutOfTime
 from core.providers.gemini.catalogue import Manner, manner
 from core.providers.gemini.client import (
     MISSHAPEN,
@@ -98,7 +99,7 @@ def translated(redact: Callable[[str], str]) -> Iterator[None]:
         raise GeminiFailed(Failure.NO_CONNECTION, f"not connected ({type(error).__name__})") from None
     except (httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpx2.LocalProtocolError) as error:
         raise GeminiFailed(Failure.NO_CONNECTION, f"cannot be sent ({type(error).__name__})") from None
-    except httpx2.TimeoutException:
+    except (httpx2.TimeoutException, OutOfTime):
         raise GeminiFailed(Failure.TIMEOUT, "no answer in time") from None
     except httpx2.TransportError as error:
         raise GeminiFailed(Failure.CONNECTION_LOST, f"cut off ({type(error).__name__})") from None

@@ -39,10 +39,14 @@ class Origin:
     @property
     def simulated(self) -> bool:
         """Whether everything that comes from there is SIMULATED."""
+        return bool(self.kind())
+
+    def kind(self) -> bool | None:
+        """Return whether it is a simulated vendor's; None for an address on this machine that does not answer."""
         with self._lock:
             if self._told is None:
                 self._told = self._ask()
-            return bool(self._told)
+            return self._told
 
     def _ask(self) -> bool | None:
         import httpx2  # noqa: PLC0415 - comes with the SDKs, and only addresses on this machine need it

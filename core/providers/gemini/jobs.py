@@ -137,7 +137,7 @@ def report(job: Mapping[str, Any], base_model: str, redact: Callable[[str], str]
         message = _UNDER_WAY.get(state, "Vertex does not say where it stands")
         return JobReport(status, _progress(job), message, events)
     if status == JobStatus.CANCELLED:
-        return JobReport(status, _progress(job), "cancelled at Vertex", events)
+        return JobReport(status, _progress(job), "cancelled at Vertex", events, may_be_billed=_had_begun(job))
     model = _model(job, base_model)
     if status == JobStatus.SUCCEEDED and model is not None:
         return JobReport(status, 1.0, "trained", events, model)
@@ -147,8 +147,22 @@ def report(job: Mapping[str, Any], base_model: str, redact: Callable[[str], str]
         "failed at Vertex",
         events,
         error=_error(job, state, redact),
-        may_be_billed=bool((job.get("tuned_model") or {}).get("model")),
+        may_be_billed=_had_begun(job),
     )
+
+
+def status_of(job: Mapping[str, Any]) -> JobStatus:
+    """Return where a job stands, or is going: one that is being cancelled leaves no model."""
+    state = str(job.get("state") or "")
+    if state == "JOB_STATE_CANCELLING":
+        return JobStatus.CANCELLED
+    return _ENDED.get(state, JobStatus.RUNNING)
+
+
+def _had_begun(job: Mapping[str, Any]) -> bool:
+    """Tell whether a job had ever been running (`start_time` is when it first was), and not only waiting."""
+    trained = bool((job.get("tuned_model") or {}).get("model"))
+    return trained or bool(job.get("start_time")) or _progress(job) > 0
 
 
 def _error(job: Mapping[str, Any], state: str, redact: Callable[[str], str]) -> str:

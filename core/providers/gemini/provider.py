@@ -67,6 +67,10 @@ class GeminiProvider:
         """Whether the address is a simulated vendor's."""
         return self._origin.simulated
 
+    def reachable_kind(self) -> bool | None:
+        """Return whether the address is a simulated vendor's; None where it is this machine's and is silent."""
+        return self._origin.kind()
+
     def load(self, model: ModelRef) -> GeminiAsker:
         """Return what answers for a model version."""
         return GeminiAsker(

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 from core.domain.prompting import Prompt
 from core.errors import ProviderBlocked
 from core.providers.base import Batcher, ModelRef, Preflight, ProviderCard, Trainer
+from core.providers.deadline import SILENCE_S
 from core.providers.gemini import catalogue, storage
 from core.providers.gemini.asking import GeminiAsker
 from core.providers.gemini.client import GeminiFailed
 from core.providers.gemini.genai import GenaiClient, open_vertex, translated
 from core.providers.gemini.host import Origin, host_of
 from core.providers.gemini.provider import verdict
-from core.providers.gemini.tuning import NAME, VertexTrainer
+from core.providers.gemini.tuning import VertexTrainer
+from core.providers.gemini.verdicts import NAME
 from core.providers.retrying import Patience
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ class VertexProvider:
     base_url : str
         Address of another server than the region's own; "" for that.
     timeout_s : float
-        Seconds that one request may take.
+        Seconds that an answer may take; tunings have a limit of their own.
     redact : callable
         Takes keys out of a text.
     upload : callable or None
@@ -74,18 +76,23 @@ class VertexProvider:
         self._origin = Origin(self._base_url)
         self._lock = Lock()
         self._sdk: Client | None = None
+        self._for_launches: Client | None = None
         self._client: GenaiClient | None = None
         files = storage.Bucket(
-            project, bucket, credentials=self._signed_in, timeout_s=timeout_s, redact=redact
+            project, bucket, credentials=self._signed_in, timeout_s=min(timeout_s, SILENCE_S), redact=redact
         )
         self.trainer: Trainer | None = VertexTrainer(
-            self._connected, upload or files.upload, self._missing_for_training, redact
+            self._tuning, self._open_for_launches, upload or files.upload, self._missing_for_training, redact
         )
 
     @property
     def simulated(self) -> bool:
         """Whether the address is a simulated vendor's."""
         return self._origin.simulated
+
+    def reachable_kind(self) -> bool | None:
+        """Return whether the address is a simulated vendor's; None where it is this machine's and is silent."""
+        return self._origin.kind()
 
     def load(self, model: ModelRef) -> GeminiAsker:
         """Return what answers for a model version."""
@@ -138,15 +145,25 @@ class VertexProvider:
 
     def _connected(self) -> "Client":
         """Return the SDK's client, made at first use."""
+        sdk = self._sdk or self._open(self._timeout_s)
+        with self._lock:
+            self._sdk = self._sdk or sdk
+            return self._sdk
+
+    def _tuning(self) -> "Client":
+        """Return the client for tunings, made at first use: it waits no longer than a lease allows."""
+        sdk = self._for_launches or self._open_for_launches()
+        with self._lock:
+            self._for_launches = self._for_launches or sdk
+            return self._for_launches
+
+    def _open_for_launches(self) -> "Client":
+        return self._open(min(self._timeout_s, SILENCE_S))
+
+    def _open(self, timeout_s: float) -> "Client":
         if self._missing():
             raise ProviderBlocked(self.name, self._missing(), "Set it in the environment or .env")
-        credentials = self._signed_in()
-        with self._lock:
-            if self._sdk is None:
-                self._sdk = open_vertex(
-                    self._project, self._location, self._base_url, self._timeout_s, credentials
-                )
-            return self._sdk
+        return open_vertex(self._project, self._location, self._base_url, timeout_s, self._signed_in())
 
     def _answering(self) -> GenaiClient:
         """Return what answers through the SDK's client, the same each time: it remembers what models refuse."""

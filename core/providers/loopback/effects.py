@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 _PAGE = b"<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title></head><body><h1>502</h1></body></html>"
 #: Longer than any client waits.
 LOST_S = 120.0
+#: Seconds between two bytes of an answer that drips.
+_DRIP_S = 0.1
 
 Spoil = Callable[[Response, "Fault"], Response]
 
@@ -59,6 +61,10 @@ def _cut_off(response: Response, _fault: "Fault") -> Response:
     return replace(response, sent_bytes=len(response.body) // 2)
 
 
+def _drip(response: Response, _fault: "Fault") -> Response:
+    return replace(response, byte_s=_DRIP_S)
+
+
 def _html(_response: Response, fault: "Fault") -> Response:
     return Response(fault.status, _PAGE, "text/html; charset=utf-8", fault.headers)
 
@@ -87,6 +93,7 @@ EFFECTS: dict[str, Effect] = {
     "lost_reset": Effect(answers=False),
     "lost_timeout": Effect(delay_s=LOST_S),
     "delay": Effect(),
+    "drip": Effect(spoil=_drip),
     "truncated": Effect(spoil=_truncated),
     "cut_off": Effect(spoil=_cut_off),
     "html": Effect(works=False, spoil=_html),

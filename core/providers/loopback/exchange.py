@@ -56,13 +56,18 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """What is sent back; `sent_bytes` less than the body's length leaves it unfinished on the wire."""
+    """What is sent back.
+
+    `sent_bytes` less than the body's length leaves it unfinished on the wire; `byte_s` are the seconds between
+    two bytes of the body, which otherwise goes out in one piece.
+    """
 
     status: int = 200
     body: bytes = b""
     content_type: str = JSON
     headers: Mapping[str, str] = field(default_factory=dict)
     sent_bytes: int | None = None
+    byte_s: float = 0.0
 
 
 class Refusal(Exception):

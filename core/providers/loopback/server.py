@@ -6,6 +6,9 @@ import struct
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import TCPServer, ThreadingMixIn
@@ -114,7 +117,9 @@ class Loopback:
             self.requests.clear()
         elif not path.startswith("/_"):
             self.requests.append((request.method, path))
-        return self._vendor.answer(request)
+        response = self._vendor.answer(request)
+        date = format_datetime(datetime.fromtimestamp(self._vendor.world.clock(), UTC), usegmt=True)
+        return response and replace(response, headers={"date": date, **response.headers})
 
     def _wait(self, seconds: float) -> None:
         if seconds > 0:
@@ -206,7 +211,7 @@ class _Handler(BaseHTTPRequestHandler):
         return b"".join(parts)
 
     def _send(self, response: Response) -> None:
-        """Write a response in one piece."""
+        """Write a response in one piece, or byte by byte."""
         headers = {
             "content-type": response.content_type,
             "content-length": str(len(response.body)),
@@ -216,7 +221,11 @@ class _Handler(BaseHTTPRequestHandler):
         }
         lines = [f"HTTP/1.1 {response.status} {self.responses.get(response.status, ('',))[0]}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
-        self.connection.sendall("\r\n".join([*lines, "", ""]).encode() + response.body[: response.sent_bytes])
+        head, body = "\r\n".join([*lines, "", ""]).encode(), response.body[: response.sent_bytes]
+        pieces = [head + body] if not response.byte_s else [head, *(bytes([byte]) for byte in body)]
+        for piece in pieces:
+            self.connection.sendall(piece)
+            time.sleep(response.byte_s)
         self.close_connection = response.sent_bytes is not None or headers.get("connection") == "close"
 
     def _break(self) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from core.domain.prompting import Prompt
 from core.domain.types import Failure, JobStatus
-from core.errors import ProviderFailed, Refused
+from core.errors import ProviderFailed, ProviderUnreachable, Refused
 from core.providers.base import BatchReport, Launch, ModelRef, NewsText, Reply
 from core.providers.openai_compat import files
 from core.providers.openai_compat.bodies import objects
@@ -18,10 +18,10 @@ from core.providers.openai_compat.launching import (
     Handle,
     PaidRequest,
     belongs_to,
+    listed,
     may_have_left,
     oldest_first,
     send_once,
-    shown,
 )
 
 ENDPOINT: Final = "/v1/chat/completions"
@@ -36,6 +36,15 @@ _STATUSES = {
     "expired": JobStatus.FAILED,
     "cancelled": JobStatus.CANCELLED,
 }
+
+
+def _status(batch: Mapping[str, Any]) -> JobStatus:
+    return _STATUSES.get(str(batch.get("status")), JobStatus.RUNNING)
+
+
+def _going(batch: Mapping[str, Any]) -> JobStatus:
+    """Return where a batch is going: one that is being cancelled answers nothing more."""
+    return JobStatus.CANCELLED if batch.get("status") == "cancelling" else _status(batch)
 
 
 def build_lines(flavour: Flavour, model: ModelRef, texts: Sequence[tuple[str, NewsText]]) -> Iterator[bytes]:
@@ -69,7 +78,8 @@ def _reply(result: Mapping[str, Any], redact: Callable[[str], str]) -> Reply:
     body, status = said.get("body"), said.get("status_code")
     if isinstance(error, dict) or not isinstance(body, dict):
         text = error.get("message") or error.get("code") if isinstance(error, dict) else "no response"
-        return Reply(None, Failure.PROVIDER_ERROR, clean(f"not answered: {text}", redact), billed=False)
+        billed = False if isinstance(error, dict) else None
+        return Reply(None, Failure.PROVIDER_ERROR, clean(f"not answered: {text}", redact), billed=billed)
     if isinstance(status, int) and status >= 300:
         return reply_to(fault_of_status(status, body.get("error", body), {}, redact))
     return parse_completion(body)
@@ -102,7 +112,7 @@ class OpenAIBatcher:
             return handle
         request = PaidRequest(
             _CREATING,
-            send=lambda: self._connection.read(
+            send=lambda: self._connection.read_alone(
                 lambda client: client.batches.with_raw_response.create(
                     input_file_id=handle["input_file"],
                     endpoint=ENDPOINT,
@@ -111,17 +121,19 @@ class OpenAIBatcher:
                 )
             ),
             find=lambda: self._batches_of(launch.key),
+            status=_going,
         )
         try:
             if not may_have_left(handle):
                 self._upload(model, texts, launch, handle)
             return send_once(self._connection, launch, handle, request)
         except Fault as fault:
+            error = as_error(fault, self._flavour, "uploading the batch's file")
+        except ProviderFailed as failed:
+            error = failed
+        if not isinstance(error, ProviderUnreachable):
             self._take_back(launch, handle)
-            raise as_error(fault, self._flavour, "uploading the batch's file") from None
-        except ProviderFailed:
-            self._take_back(launch, handle)
-            raise
+        raise error from None
 
     def _upload(
         self, model: ModelRef, texts: Sequence[tuple[str, NewsText]], launch: Launch, handle: Handle
@@ -152,7 +164,7 @@ class OpenAIBatcher:
     def find(self, key: str) -> list[Handle]:
         """Return the handles of all batches of an intent, oldest first."""
         try:
-            return [shown(batch) | {"status": batch.get("status")} for batch in self._batches_of(key)]
+            return [listed(batch, _going(batch)) for batch in self._batches_of(key)]
         except Fault as fault:
             raise unreachable(fault, self._flavour, "looking for batches") from None
 
@@ -174,7 +186,7 @@ class OpenAIBatcher:
         batch_id = self._batch_id(handle)
         try:
             batch = self._connection.read(lambda client: client.batches.with_raw_response.retrieve(batch_id))
-            status = _STATUSES.get(str(batch.get("status")), JobStatus.RUNNING)
+            status = _status(batch)
             replies = {} if status == JobStatus.RUNNING else self._replies(batch)
         except Fault as fault:
             raise unreachable(fault, self._flavour, f"asking about batch {batch_id}") from None
@@ -199,12 +211,12 @@ class OpenAIBatcher:
         return clean(f"The batch failed: {text}", self._connection.redact)
 
     def cancel(self, handle: Mapping[str, Any]) -> None:
-        """Stop a batch. A refusal means that it has ended already. Raises ProviderUnreachable."""
+        """Stop a batch. A refusal means that it has ended, a 404 that it is gone. Raises ProviderUnreachable."""
         batch_id = self._batch_id(handle)
         try:
             self._connection.send(lambda client: client.batches.with_raw_response.cancel(batch_id))
         except Fault as fault:
-            if fault.failure != Failure.REQUEST_REFUSED:
+            if fault.failure != Failure.REQUEST_REFUSED and fault.status != 404:
                 raise unreachable(fault, self._flavour, f"cancelling batch {batch_id}") from None
 
     def _batch_id(self, handle: Mapping[str, Any]) -> str:

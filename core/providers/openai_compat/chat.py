@@ -129,6 +129,9 @@ class ChatAsker:
         How long to go on where a request was turned away.
     """
 
+    #: Limit of an answer's length that is sent with every request.
+    max_answer_tokens: int = MAX_ANSWER_TOKENS
+
     def __init__(self, connection: Connection, model: ModelRef, patience: Patience) -> None:
         self._connection, self._patience = connection, patience
         self._model = asked_model(model)

@@ -3,7 +3,6 @@
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from ipaddress import ip_address
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -11,6 +10,8 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from core.domain.types import Failure
+from core.providers.deadline import REQUEST_S, SILENCE_S, OutOfTime, within
+from core.providers.openai_compat.addresses import host_is, is_address
 from core.providers.openai_compat.bodies import json_object, json_value, objects
 from core.providers.openai_compat.faults import Fault, fault_of
 from core.providers.openai_compat.flavours import Flavour
@@ -42,7 +43,9 @@ class Connection:
     api_version : str
         Azure's, for addresses that need one; "" elsewhere.
     timeout_s : float
-        Seconds that a request may wait for an answer.
+        Seconds that a request may wait for a sign of life.
+    longest_s : float or None
+        Seconds that a request may take in all; None for as long as something arrives.
     redact : callable
         Takes keys out of a text.
     """
@@ -55,15 +58,29 @@ class Connection:
         *,
         api_version: str = "",
         timeout_s: float = 60.0,
+        longest_s: float | None = None,
         redact: Callable[[str], str] = str,
     ) -> None:
-        self.flavour, self.redact, self.timeout_s = flavour, redact, timeout_s
+        self.flavour, self.redact = flavour, redact
+        self.timeout_s, self.longest_s = timeout_s, longest_s
         self._key, self._base_url, self._api_version = key, base_url, api_version
         self._lock = Lock()
         self._client: OpenAI | None = None
 
     def __repr__(self) -> str:
         return f"Connection({self.flavour.name!r}, {self.host!r})"
+
+    def for_launches(self) -> "Connection":
+        """Return a connection to the same vendor whose requests end within the lease of a launch."""
+        return Connection(
+            self.flavour,
+            self._key,
+            self._base_url,
+            api_version=self._api_version,
+            timeout_s=min(self.timeout_s, SILENCE_S),
+            longest_s=REQUEST_S,
+            redact=self.redact,
+        )
 
     @property
     def has_key(self) -> bool:
@@ -86,12 +103,16 @@ class Connection:
     @property
     def own_machine(self) -> bool:
         """Whether the host is this machine."""
-        return callable(self._base_url) or _is(self.host, lambda ip: ip.is_loopback)
+        return callable(self._base_url) or host_is(self.host, lambda ip: ip.is_loopback)
 
     @property
     def private(self) -> bool:
         """Whether the host is this machine or in a private network."""
-        return self.own_machine or _is(self.host, lambda ip: ip.is_private) or not set(self.host) & {".", ":"}
+        return (
+            self.own_machine
+            or host_is(self.host, lambda ip: ip.is_private)
+            or not set(self.host) & {".", ":"}
+        )
 
     def url(self) -> str:
         """Return the address, starting the server behind it where it is one of ours."""
@@ -113,6 +134,7 @@ class Connection:
         with self._lock:
             if self._client is None:
                 self._client = self._build()
+                weakref.finalize(self, self._client.close)
             return self._client
 
     def _build(self) -> "OpenAI":
@@ -137,7 +159,6 @@ class Connection:
             client = openai.OpenAI(base_url=url, api_key=key, **shared)
         if self.flavour.name != "openai":  # the SDK takes these from the environment, for OpenAI alone
             client.organization = client.project = None
-        weakref.finalize(self, http.close)
         return client
 
     def _checked_key(self) -> str:
@@ -153,7 +174,7 @@ class Connection:
         url = self.url()
         if not url:
             raise Fault(Failure.NOT_AVAILABLE, f"no address is given: set {self.flavour.address_setting}")
-        if not _is_address(url):
+        if not is_address(url):
             raise Fault(Failure.NOT_AVAILABLE, "its address is none: it begins with https:// or http://")
         if url.startswith("http:") and self.has_key and not self.private:
             raise Fault(Failure.NOT_AVAILABLE, "its address begins with http://: the key would be readable")
@@ -164,31 +185,58 @@ class Connection:
 
         return httpx2.Timeout(self.timeout_s, connect=min(_CONNECT_S, self.timeout_s))
 
-    def send(self, call: Call) -> Any:
+    def send(self, call: Call, longest_s: float | None = None) -> Any:
         """Make one request, once, and return the raw response.
+
+        Parameters
+        ----------
+        longest_s : float or None
+            Seconds that it may take in all; None for the connection's own limit.
 
         Raises
         ------
         Fault
             If there is none, or it is an error.
         """
+        return self._sent(self.client(), call, longest_s or self.longest_s)
+
+    def _sent(self, client: "OpenAI", call: Call, longest_s: float | None) -> Any:
         import openai  # noqa: PLC0415 - see `_build`
 
-        client = self.client()
         try:
-            return call(client)
+            return call(client) if longest_s is None else within(longest_s, partial(call, client))
+        except OutOfTime:
+            raise Fault(Failure.TIMEOUT, f"no whole answer within {longest_s:.0f} seconds") from None
         except openai.OpenAIError as error:
             raise fault_of(error, self.redact) from None
 
-    def read(self, call: Call) -> dict[str, Any]:
-        """Make one request and return the JSON object of its response.
+    def read(self, call: Call, longest_s: float | None = None) -> dict[str, Any]:
+        """Make one request and return the JSON object of its response; see `send`.
 
         Raises
         ------
         Fault
             If there is none.
         """
-        return json_object(self.send(call).content)
+        return json_object(self.send(call, longest_s).content)
+
+    def read_alone(self, call: Call) -> dict[str, Any]:
+        """Make one request that costs money, over connections of its own, and return its JSON object.
+
+        When its time is up it is treated as lost and its connections are closed, so that it cannot leave
+        later: neither of them can call back what the vendor has received by then. Requests of other
+        threads go on.
+
+        Raises
+        ------
+        Fault
+            If there is none.
+        """
+        client = self._build()
+        try:
+            return json_object(self._sent(client, call, self.longest_s).content)
+        finally:
+            client.close()
 
     def post(self, url: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Send an object to an address that the SDK has no method for. Raises Fault."""
@@ -236,27 +284,7 @@ class Connection:
             client.close()
 
 
-def _is_address(url: str) -> bool:
-    """Whether the SDK can call it: some others it answers with errors of half a dozen libraries."""
-    try:
-        parts = urlsplit(url)
-        host = (parts.hostname or "").encode("idna")
-        port = parts.port or 443
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and bool(host) and port > 0 and url.isprintable()
-
-
 def _response_type() -> Any:
     import httpx2  # noqa: PLC0415 - comes with the SDK
 
     return httpx2.Response
-
-
-def _is(host: str, test: Callable[[Any], bool]) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return test(ip_address(host))
-    except ValueError:
-        return False

@@ -6,6 +6,7 @@ from time import monotonic, sleep
 from typing import Any, Literal
 
 from core.domain.types import Failure
+from core.providers.deadline import UPLOAD_S
 from core.providers.openai_compat.bodies import identifier
 from core.providers.openai_compat.client import Connection
 from core.providers.openai_compat.faults import Fault, clean
@@ -15,6 +16,10 @@ Purpose = Literal["fine-tune", "batch"]
 #: Shorter than a lease (180 s), which each look extends.
 PROCESSING_S = 120.0
 _FIRST_LOOK_S, _LONGEST_PAUSE_S = 0.1, 5.0
+#: A look that took this many seconds extends the lease as well, whatever it brought.
+_SLOW_LOOK_S = 10.0
+#: Seconds in all for the results of a batch, up to 200 MB; no lease runs meanwhile.
+_DOWNLOAD_S = 1_800.0
 _READY = frozenset({"processed", "uploaded"})
 _REFUSED = frozenset({"error", "deleted"})
 
@@ -39,7 +44,8 @@ def upload_once(connection: Connection, name: str, content: bytes, purpose: Purp
         connection.read(
             lambda client: client.files.with_raw_response.create(
                 file=(name, content, "application/jsonl"), purpose=purpose
-            )
+            ),
+            UPLOAD_S,
         )
     )
 
@@ -69,6 +75,8 @@ def _named(connection: Connection, name: str, purpose: Purpose) -> Iterator[dict
 def await_processed(connection: Connection, file_id: str, still_here: Callable[[], None]) -> None:
     """Wait until the vendor has checked a file. `still_here` is called before each further look.
 
+    It is called after a slow look too: between two calls lie at most one request and one pause.
+
     Raises
     ------
     Fault
@@ -76,7 +84,10 @@ def await_processed(connection: Connection, file_id: str, still_here: Callable[[
     """
     pause, until = _FIRST_LOOK_S, monotonic() + PROCESSING_S
     while True:
+        asked = monotonic()
         file = connection.read(lambda client: client.files.with_raw_response.retrieve(file_id))
+        if monotonic() - asked > _SLOW_LOOK_S:
+            still_here()
         status = file.get("status")
         if status in _READY or status is None:
             return
@@ -92,7 +103,9 @@ def await_processed(connection: Connection, file_id: str, still_here: Callable[[
 
 def content_of(connection: Connection, file_id: str) -> bytes:
     """Return a file's bytes. Raises Fault."""
-    response: Any = connection.send(lambda client: client.files.with_raw_response.content(file_id))
+    response: Any = connection.send(
+        lambda client: client.files.with_raw_response.content(file_id), _DOWNLOAD_S
+    )
     content: bytes = response.content
     return content
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from core.domain.types import JobStatus
 from core.providers.base import BaseModel, HyperParameter, KnownDate
 from core.providers.openai_compat.deploy import deploy_adapter
 
@@ -47,8 +48,8 @@ class Flavour:
         Characters of the name that is added to a tuned model's.
     bom : bool
         Whether its training files begin with a byte order mark.
-    bills_cancelled : bool
-        Whether a training that is cancelled while it runs is charged.
+    may_bill : frozenset of JobStatus
+        Ends without a model after which a training that had begun may be charged all the same.
     min_rows : int
         Training rows under which it refuses a file.
     answer_format : str
@@ -80,7 +81,7 @@ class Flavour:
     asks_limits: bool = False
     suffix_max: int = 64
     bom: bool = False
-    bills_cancelled: bool = False
+    may_bill: frozenset[JobStatus] = frozenset({JobStatus.FAILED, JobStatus.CANCELLED})
     min_rows: int = 10
     answer_format: str = "json_schema"
     length_setting: str = "max_completion_tokens"
@@ -145,13 +146,11 @@ OPENAI = Flavour(
     ),
     dates=(KnownDate("new_jobs_end", date(2027, 1, 6), "", _OPENAI_REPORTS, False),),
     notes=(
-        (
-            "OpenAI is closing self-serve fine-tuning: accounts that have never tuned, or have not used a tuned "
-            "model for 60 days, are reported to be refused already (403 training_not_available)."
-        ),
+        "OpenAI is closing self-serve fine-tuning: accounts that have never tuned, or have not used a tuned model for 60 days, are reported to be refused already (403 training_not_available).",
         "The refusal comes only when the job is created, after the files were uploaded; they are deleted then.",
         "Tuned models are reported to be switched off together with their base models, on 2027-01-14.",
         "Training is billed by the tokens of the file times the epochs; no hosting fee is listed.",
+        "Whether a training that fails or is cancelled after it has begun is charged is not documented: it is booked at its estimate.",
         "News texts leave this machine and go to OpenAI.",
     ),
 )
@@ -175,7 +174,7 @@ AZURE = Flavour(
     can_train=True,
     suffix_max=18,
     bom=True,
-    bills_cancelled=True,
+    may_bill=frozenset({JobStatus.CANCELLED}),
     hyperparameters=(
         _EPOCHS,
         _BATCH,
@@ -197,23 +196,11 @@ AZURE = Flavour(
         _azure_model("gpt-4o-2024-08-06", date(2027, 4, 1), date(2027, 10, 1)),
     ),
     notes=(
-        (
-            "A tuned model must be deployed in the Azure portal before it answers; enter the deployment's name as "
-            "the model."
-        ),
-        (
-            "A Standard or Global Standard deployment costs $1.70 an hour even when idle, about $1,224 a month. A "
-            "Developer deployment has no hourly fee and is deleted after 24 hours."
-        ),
+        "A tuned model must be deployed in the Azure portal before it answers; enter the deployment's name as the model.",
+        "A Standard or Global Standard deployment costs $1.70 an hour even when idle, about $1,224 a month. A Developer deployment has no hourly fee and is deleted after 24 hours.",
         "A training that is cancelled midway is charged; waiting and failed ones are not.",
-        (
-            "Training beyond a base model's own retirement is for existing customers only; whether a new customer "
-            "may train today is not confirmed."
-        ),
-        (
-            "Whether jobs can be found by their metadata is not confirmed: a launch whose answer is lost is never "
-            "sent again by itself."
-        ),
+        "Training beyond a base model's own retirement is for existing customers only; whether a new customer may train today is not confirmed.",
+        "Whether jobs can be found by their metadata is not confirmed: a launch whose answer is lost is never sent again by itself.",
         "News texts leave this machine and go to the region of your Azure resource.",
     ),
 )
@@ -244,18 +231,10 @@ NEBIUS = Flavour(
         BaseModel("meta-llama/Llama-3.3-70B-Instruct", trainable=True, certain=False),
     ),
     notes=(
-        (
-            "The models that can be tuned and served, and their prices, are not confirmed: adapters were reported "
-            "for these two models in March 2026."
-        ),
-        (
-            "After a training the adapter is set up for answering by a further request; whether that costs "
-            "anything is not confirmed."
-        ),
-        (
-            "Whether jobs can be found by their metadata is not confirmed: a launch whose answer is lost is never "
-            "sent again by itself."
-        ),
+        "The models that can be tuned and served, and their prices, are not confirmed: adapters were reported for these two models in March 2026.",
+        "After a training the adapter is set up for answering by a further request; whether that costs anything is not confirmed. Where the list of what is set up cannot be read, it is not sent.",
+        "Whether a training that fails or is cancelled after it has begun is charged is not known: it is booked at its estimate.",
+        "Whether jobs can be found by their metadata is not confirmed: a launch whose answer is lost is never sent again by itself.",
         "News texts leave this machine and go to Nebius.",
     ),
     deploy=deploy_adapter,
@@ -271,10 +250,7 @@ CUSTOM = Flavour(
     answer_format="json_object",
     length_setting="max_tokens",
     notes=(
-        (
-            "Answers only: vLLM, Ollama, llama.cpp or any gateway. A model that was trained elsewhere is served "
-            "there and used under its name."
-        ),
+        "Answers only: vLLM, Ollama, llama.cpp or any gateway. A model that was trained elsewhere is served there and used under its name.",
         "News texts go to the host that you entered.",
     ),
 )
@@ -293,9 +269,6 @@ SIMULATOR = Flavour(
         BaseModel("gpt-6-luna"),
     ),
     notes=(
-        (
-            "A server on this machine that plays the paid flow: jobs, answers and bills are SIMULATED and say "
-            "nothing about any model."
-        ),
+        "A server on this machine that plays the paid flow: jobs, answers and bills are SIMULATED and say nothing about any model.",
     ),
 )

@@ -5,18 +5,20 @@ What is known is saved before each step, so that any process can go on:
 - ``sends`` counts the paid requests that may have left, and is saved before the request leaves;
 - ``lost`` says that one left and its answer did not arrive;
 - ``unsure`` says that one may have left, and stays for good;
+- ``passed_over`` names what had ended badly when a request was allowed once more: it is not what comes of it;
 - ``job`` is what came of it.
 
-A driver that was killed around its request leaves ``sends`` of 1. Its lease is longer than a request can
-take, so a look at the vendor's list settles whether the request arrived. Where its list proves nothing, or a
+A driver that was killed around its request leaves ``sends`` of 1. Its lease, extended right before the
+request leaves, is longer than the request may take in all (`core.providers.deadline`), so a look at the vendor's list settles whether the request arrived. Where its list proves nothing, or a
 request was lost while its driver lived, nothing is sent again: a person may clear ``sends`` and ``lost``.
+What is found cancelled or failed then does not count as under way.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from core.domain.types import Failure
+from core.domain.types import Failure, JobStatus
 from core.errors import FateUnknown
 from core.providers.base import Launch
 from core.providers.openai_compat.bodies import identifier, is_identifier
@@ -25,6 +27,7 @@ from core.providers.openai_compat.faults import Fault, as_error
 
 Handle = dict[str, Any]
 _LATEST = 4_102_444_800
+_ENDED_BADLY = (JobStatus.FAILED, JobStatus.CANCELLED)
 
 
 @dataclass(frozen=True)
@@ -39,11 +42,14 @@ class PaidRequest:
         Makes it, once, and returns the body of the response. Raises Fault.
     find : callable
         Returns the bodies of what it created at the vendor, oldest first. Raises Fault.
+    status : callable
+        Says where one of those bodies stands.
     """
 
     doing: str
     send: Callable[[], dict[str, Any]]
     find: Callable[[], list[dict[str, Any]]]
+    status: Callable[[Mapping[str, Any]], JobStatus]
 
 
 def send_once(connection: Connection, launch: Launch, handle: Handle, request: PaidRequest) -> Handle:
@@ -60,12 +66,15 @@ def send_once(connection: Connection, launch: Launch, handle: Handle, request: P
         return handle
     sent = int(handle.get("sends", 0))
     found = _look(connection, request, uncertain=may_have_left(handle))
-    if found:
-        return _adopt(launch, handle, found)
+    alive, ended = _ours(handle, request, found)
+    if alive or (ended and sent):
+        return _adopt(launch, handle, [*alive, *ended])
     if sent > 1 or handle.get("lost") or (sent and not connection.flavour.lookup):
         handle["unsure"] = True
         launch.save(handle)
         raise _unknown(connection, request, "an earlier request was sent and is not found")
+    if ended:  # nothing of ours has left since a person allowed one more: these are what came of earlier ones
+        handle["passed_over"] = [*handle.get("passed_over", ()), *map(identifier, ended)]
     handle["sends"] = sent + 1
     launch.save(handle)
     try:
@@ -91,10 +100,20 @@ def _after_a_fault(
         raise as_error(fault, connection.flavour, request.doing, paid=True) from None
     handle |= {"lost": True, "unsure": True}
     launch.save(handle)
-    found = _look(connection, request, uncertain=True)
-    if not found:
+    alive, ended = _ours(handle, request, _look(connection, request, uncertain=True))
+    if not alive and not ended:
         raise as_error(fault, connection.flavour, request.doing, paid=True) from None
-    return _adopt(launch, handle, found)
+    return _adopt(launch, handle, [*alive, *ended])
+
+
+def _ours(
+    handle: Mapping[str, Any], request: PaidRequest, found: list[dict[str, Any]]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return what may be the present request's: what goes on or succeeded, and what ended badly."""
+    passed = handle.get("passed_over", ())
+    left = [body for body in found if identifier(body) not in passed]
+    alive = [body for body in left if request.status(body) not in _ENDED_BADLY]
+    return alive, [body for body in left if body not in alive]
 
 
 def _look(connection: Connection, request: PaidRequest, *, uncertain: bool) -> list[dict[str, Any]]:
@@ -124,6 +143,11 @@ def _adopt(launch: Launch, handle: Handle, found: list[dict[str, Any]]) -> Handl
     handle.pop("lost", None)
     launch.save(handle)
     return handle
+
+
+def listed(body: Mapping[str, Any], status: JobStatus) -> Handle:
+    """Return the handle of something that was looked for, with where it stands in our own words."""
+    return shown(body) | {"status": status.value}
 
 
 def shown(body: Mapping[str, Any]) -> Handle:

@@ -39,7 +39,7 @@ class OpenAICompatible:
     models : sequence of str
         Models that the user named.
     timeout_s : float
-        Seconds that a request may wait for its answer.
+        Seconds that a request may wait for its answer; trainings and batches have a limit of their own.
     redact : callable
         Takes keys out of a text.
     count : callable
@@ -69,8 +69,9 @@ class OpenAICompatible:
         self._listed: dict[str, date | None] = {}
         self._played: bool | None = True if flavour.always_simulated else None
         self._probe = Lock()
-        self.trainer = OpenAITrainer(self._connection, count) if flavour.can_train else None
-        self.batcher = OpenAIBatcher(self._connection) if flavour.can_batch else None
+        self._launches = self._connection.for_launches()
+        self.trainer = OpenAITrainer(self._launches, count) if flavour.can_train else None
+        self.batcher = OpenAIBatcher(self._launches) if flavour.can_batch else None
 
     def __repr__(self) -> str:
         return f"OpenAICompatible({self.name!r})"
@@ -86,10 +87,17 @@ class OpenAICompatible:
 
         One that cannot be reached counts as real until it can.
         """
+        return bool(self.reachable_kind())
+
+    def reachable_kind(self) -> bool | None:
+        """Return whether it only plays; None for a server on this machine that does not answer.
+
+        Nothing that costs money should be queued while this is None: what answers later might be either.
+        """
         with self._probe:
             if self._played is None:
                 self._played = self._is_played()
-            return bool(self._played)
+            return self._played
 
     def _is_played(self) -> bool | None:
         if not (self._connection.own_machine and self._connection.has_address):
@@ -186,6 +194,7 @@ class OpenAICompatible:
     def close(self) -> None:
         """Close the connections."""
         self._connection.close()
+        self._launches.close()
 
 
 def _words(value: object) -> set[str]:

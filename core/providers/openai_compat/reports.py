@@ -10,6 +10,7 @@ from core.domain.types import JobStatus
 from core.providers.base import TrainedModel, TrainerEvent
 from core.providers.openai_compat.faults import clean
 from core.providers.openai_compat.launching import unix_time
+from core.providers.retrying import sent_at
 
 Body = Mapping[str, Any]
 
@@ -19,6 +20,8 @@ _ENDED = {
     "cancelled": JobStatus.CANCELLED,
     "canceled": JobStatus.CANCELLED,
 }
+#: Of OpenAI's, Azure's and others' stories; the checks of the files before it are told in other words.
+_BEGUN = re.compile(r"\b(?:job|training) (?:has |was )?started\b|\bstep \d", re.IGNORECASE)
 _STEP = re.compile(r"\bstep (\d+)/(\d+)", re.IGNORECASE)
 #: What is known of a finished job and worth keeping.
 _FACTS = ("seed", "result_files", "trained_tokens", "trained_steps", "finished_at", "user_provided_suffix")
@@ -29,9 +32,33 @@ def status_of(job: Body) -> JobStatus:
     return _ENDED.get(str(job.get("status")), JobStatus.RUNNING)
 
 
-def stopped_midway(job: Body, events: Iterable[Body]) -> bool:
-    """Tell whether a job was cancelled after it had begun to train."""
-    return status_of(job) == JobStatus.CANCELLED and progress_of(job, events) > 0
+def had_begun(job: Body, events: Sequence[Body]) -> bool:
+    """Tell whether a job that ended had begun to train, as far as the vendor's record says.
+
+    Trained tokens decide where they are given. Steps, a time at which it started and a line of its story prove
+    that it had. A story without such a line proves that it had not; without any story it is taken to have.
+    """
+    trained = job.get("trained_tokens")
+    if isinstance(trained, int):
+        return trained > 0
+    if job.get("started_at") or progress_of(job, events) > 0:
+        return True
+    told = [str(event.get("message") or "")[:300] for event in events]
+    return not told or any(map(_BEGUN.search, told))
+
+
+def age_s(job: Body, events: Iterable[Body], headers: Mapping[str, str]) -> float | None:
+    """Return the seconds since a job ended, by the vendor's own clock; None where that does not tell.
+
+    Parameters
+    ----------
+    headers : mapping
+        Of the response that held the job; not distinguishing case.
+    """
+    ended = unix_time(job.get("finished_at"))
+    ended = ended or max((unix_time(event.get("created_at")) for event in events), default=0.0)
+    now = sent_at(headers)
+    return now.timestamp() - ended if ended and now else None
 
 
 def parse_events(
@@ -85,6 +112,12 @@ def _share(done: object, total: object) -> float:
     return min(1.0, max(0.0, unix_time(done) / counted)) if counted > 0 else 0.0
 
 
+def billed_tokens(job: Body) -> int | None:
+    """Return the tokens that a job is charged for; None where the vendor does not say."""
+    billed = job.get("trained_tokens")
+    return billed if isinstance(billed, int) and not isinstance(billed, bool) else None
+
+
 def trained_model(
     job: Body, checkpoints: Iterable[Body], *, remote_model: str, retires: date | None
 ) -> TrainedModel:
@@ -99,14 +132,13 @@ def trained_model(
     tuned = job.get("fine_tuned_model")
     if tuned and tuned != remote_model:
         params["fine_tuned_model"] = tuned
-    billed = job.get("trained_tokens")
     return TrainedModel(
         artefact=None,
         sha256=None,
         base_model=str(job.get("model") or ""),
         params=params,
         remote_model=remote_model,
-        billed_tokens=billed if isinstance(billed, int) and not isinstance(billed, bool) else None,
+        billed_tokens=billed_tokens(job),
         retires=retires,
     )
 

@@ -1,4 +1,4 @@
-"""Fine-tuning jobs: files up, one paid request, then looks at the job until it ends."""
+"""Fine-tuning jobs: what is refused beforehand, what one costs, and its start: files up, one paid request."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -6,20 +6,20 @@ from typing import Any, Final
 
 from core.domain.tokens import TokenEstimate
 from core.domain.training_format import chat_example
-from core.domain.types import Failure, JobStatus
-from core.errors import ProviderFailed
-from core.providers.base import JobReport, Launch, Preflight, TrainedModel, TrainingRow, TrainingSpec
+from core.errors import ProviderFailed, ProviderUnreachable
+from core.providers.base import JobReport, Launch, Preflight, TrainingRow, TrainingSpec
 from core.providers.openai_compat import files, job_request, reports, settings
 from core.providers.openai_compat.client import Connection
 from core.providers.openai_compat.faults import Fault, as_error, unreachable
+from core.providers.openai_compat.following import JobFollower
 from core.providers.openai_compat.launching import (
     Handle,
     PaidRequest,
     belongs_to,
+    listed,
     may_have_left,
     oldest_first,
     send_once,
-    shown,
 )
 
 _PURPOSE: Final = "fine-tune"
@@ -48,6 +48,7 @@ class OpenAITrainer:
     def __init__(self, connection: Connection, count: Callable[[str], TokenEstimate]) -> None:
         self._connection, self._count = connection, count
         self._flavour = connection.flavour
+        self._follower = JobFollower(connection)
 
     def preflight(self, spec: TrainingSpec) -> Preflight:
         """Say what is wrong with a training without asking the vendor. Dates are the card's affair."""
@@ -119,23 +120,25 @@ class OpenAITrainer:
             return handle
         request = PaidRequest(
             _CREATING,
-            send=lambda: self._connection.read(
+            send=lambda: self._connection.read_alone(
                 lambda client: client.fine_tuning.jobs.with_raw_response.create(
                     **job_request.build_job(self._flavour, spec, launch.key, handle)
                 )
             ),
             find=lambda: self._jobs_of(launch.key),
+            status=reports.status_of,
         )
         try:
             if not may_have_left(handle):
                 self._upload(spec, launch, handle)
             return send_once(self._connection, launch, handle, request)
         except Fault as fault:
+            error = as_error(fault, self._flavour, "uploading the training files")
+        except ProviderFailed as failed:
+            error = failed
+        if not isinstance(error, ProviderUnreachable):  # else it is tried again later, with these files
             self._take_back(launch, handle)
-            raise as_error(fault, self._flavour, "uploading the training files") from None
-        except ProviderFailed:
-            self._take_back(launch, handle)
-            raise
+        raise error from None
 
     def _upload(self, spec: TrainingSpec, launch: Launch, handle: Handle) -> None:
         parts = {_TRAIN: spec.train, _VALIDATION: spec.validation}
@@ -162,9 +165,9 @@ class OpenAITrainer:
             files.delete_quietly(self._connection, file_id)
 
     def find(self, key: str) -> list[Handle]:
-        """Return the handles of all jobs of an intent, oldest first."""
+        """Return the handles of all jobs of an intent, oldest first, with `status` in our own words."""
         try:
-            return [shown(job) | {"status": job.get("status")} for job in self._jobs_of(key)]
+            return [listed(job, reports.status_of(job)) for job in self._jobs_of(key)]
         except Fault as fault:
             raise unreachable(fault, self._flavour, "looking for training jobs") from None
 
@@ -187,82 +190,16 @@ class OpenAITrainer:
         return oldest_first(job for job in jobs if belongs_to(job, key) or job.get("training_file") in ours)
 
     def poll(self, handle: Mapping[str, Any], folder: Path) -> JobReport:
-        """Say where a job stands.
-
-        Raises
-        ------
-        ProviderUnreachable
-            Whatever keeps the look from succeeding: the job goes on at the vendor all the same.
-        """
+        """Say where a job stands; see `JobFollower.poll`."""
         del folder
-        job_id = self._job_id(handle)
-        try:
-            job = self._connection.read(
-                lambda client: client.fine_tuning.jobs.with_raw_response.retrieve(job_id)
-            )
-            events = self._connection.everything(
-                lambda client, **page: client.fine_tuning.jobs.with_raw_response.list_events(job_id, **page)
-            )
-            return self._report(job_id, job, events)
-        except Fault as fault:
-            raise unreachable(fault, self._flavour, f"asking about job {job_id}") from None
+        return self._follower.poll(self._job_id(handle))
+
+    def cancel(self, handle: Mapping[str, Any], folder: Path) -> None:
+        """Stop a job; see `JobFollower.cancel`."""
+        del folder
+        self._follower.cancel(self._job_id(handle))
 
     def _job_id(self, handle: Mapping[str, Any]) -> str:
         if not handle.get("job"):
             raise ProviderFailed(self._flavour.title, "this job was never created", "Start it again")
         return str(handle["job"])
-
-    def _report(self, job_id: str, job: dict[str, Any], events: list[dict[str, Any]]) -> JobReport:
-        status, redact = reports.status_of(job), self._connection.redact
-        model = self._model(job_id, job) if status == JobStatus.SUCCEEDED else None
-        message = reports.newest_message(events, redact) or str(job.get("status") or "")
-        if status == JobStatus.SUCCEEDED and model is None:
-            status, message = JobStatus.RUNNING, "Trained; the model is being set up for answering"
-        return JobReport(
-            status,
-            progress=1.0 if model else reports.progress_of(job, events),
-            message=message,
-            events=reports.parse_events(events, redact, ended=status != JobStatus.RUNNING),
-            model=model,
-            error=reports.error_of(job, redact) if status == JobStatus.FAILED else None,
-            may_be_billed=self._flavour.bills_cancelled and reports.stopped_midway(job, events),
-        )
-
-    def _model(self, job_id: str, job: dict[str, Any]) -> TrainedModel | None:
-        """Return what a finished job left behind; None while the vendor still sets it up."""
-        checkpoints = self._connection.everything(
-            lambda client, **page: client.fine_tuning.jobs.checkpoints.with_raw_response.list(job_id, **page)
-        )
-        models = self._models()
-        tuned = str(job.get("fine_tuned_model") or "")
-        deploy = self._flavour.deploy
-        answering = deploy(self._connection, job, checkpoints) if deploy else tuned
-        if answering is None:
-            return None
-        retires = reports.retirement(models, (answering, tuned, str(job.get("model"))))
-        return reports.trained_model(job, checkpoints, remote_model=answering, retires=retires)
-
-    def _models(self) -> list[dict[str, Any]]:
-        """Return the vendor's models; none where it has no such list (a busy vendor is asked again later)."""
-        try:
-            return self._connection.everything(lambda client, **_: client.models.with_raw_response.list())
-        except Fault as fault:
-            if fault.failure in (Failure.NOT_AVAILABLE, Failure.REQUEST_REFUSED, Failure.UNREADABLE):
-                return []
-            raise
-
-    def cancel(self, handle: Mapping[str, Any], folder: Path) -> None:
-        """Stop a job. A refusal means that it has ended already.
-
-        Raises
-        ------
-        ProviderUnreachable
-            If the vendor cannot be asked now.
-        """
-        del folder
-        job_id = self._job_id(handle)
-        try:
-            self._connection.send(lambda client: client.fine_tuning.jobs.with_raw_response.cancel(job_id))
-        except Fault as fault:
-            if fault.failure != Failure.REQUEST_REFUSED:
-                raise unreachable(fault, self._flavour, f"cancelling job {job_id}") from None

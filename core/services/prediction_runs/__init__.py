@@ -15,16 +15,20 @@ from core.services.prediction_runs.items import (
     mark_all_sent,
     next_items,
     record,
+    run_before,
     sent_items,
 )
 from core.services.prediction_runs.rows import (
+    Account,
     Ending,
     Lease,
+    account,
     billed_name,
     change,
     close_alert,
     end_run,
     get_run,
+    has_left,
     may_still_spend,
     open_alert,
 )
@@ -32,13 +36,14 @@ from core.services.prediction_runs.start import (
     Begun,
     Missing,
     Wish,
-    active_run,
     begin_run,
     missing,
+    standing_of,
     texts,
 )
 
 __all__ = [
+    "Account",
     "Begun",
     "Ending",
     "Item",
@@ -46,7 +51,7 @@ __all__ = [
     "Lease",
     "Missing",
     "Wish",
-    "active_run",
+    "account",
     "begin_run",
     "billed_name",
     "change",
@@ -55,6 +60,7 @@ __all__ = [
     "end_run",
     "failed_articles",
     "get_run",
+    "has_left",
     "interrupted",
     "is_due",
     "mark_all_sent",
@@ -65,6 +71,8 @@ __all__ = [
     "record",
     "request_cancel",
     "resolve_unknown",
+    "run_before",
     "sent_items",
+    "standing_of",
     "texts",
 ]

@@ -5,8 +5,9 @@ from typing import Literal
 
 from sqlmodel import Session, col, select
 
-from core.domain.types import ACTIVE_JOB_STATUSES, ItemState, JobStatus
+from core.domain.types import ACTIVE_JOB_STATUSES, Failure, ItemState, JobStatus
 from core.errors import Refused
+from core.ledger import dollars
 from core.models import PredictionItem, PredictionRun
 from core.services.prediction_runs.rows import Ending, close_alert, end_run, get_run
 
@@ -73,9 +74,12 @@ def resolve_unknown(
             f"The fate of prediction run {run_id} is known ({run.status})", "Nothing needs to be decided"
         )
     if decision == "give_up":
-        error = f"Given up by {actor}: nobody knows whether the vendor ever had this batch."
-        detail = "its batch was given up; it may have been billed"
-        return end_run(session, run_id, Ending(JobStatus.FAILED, error, detail=detail), now=now)
+        error = (
+            f"Given up by {actor}: nobody knows whether the vendor ever had this batch. It may be billed, so "
+            f"its estimate of {dollars(run.estimate_micro_usd)} counts as spent."
+        )
+        ending = Ending(JobStatus.FAILED, error, lost=Failure.INTERRUPTED)
+        return end_run(session, run_id, ending, now=now)
     close_alert(session, run, now=now)
     # the provider notes there what may have been sent; a person has just said that it was not
     run.handle = {name: value for name, value in (run.handle or {}).items() if name not in ("sends", "lost")}

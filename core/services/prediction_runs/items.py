@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, exists, update
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from core import ledger
@@ -56,8 +57,8 @@ def claim(session: Session, *, owner: str, now: datetime, run_id: int | None = N
     """Take the lease of a run that is due, and commit; None where there is none or somebody was quicker.
 
     Due is what is not driven now: waiting, handed back, or left by a driver that died. Batches come first,
-    since a look at one is quick; then who has waited longest. A model's runs go one after the other, so that
-    no article is asked twice at the same time.
+    since a look at one is quick; then who has waited longest. A model's runs that share articles go one after
+    the other, so that no article is asked twice at the same time.
     """
     run = _next_due(session, now, run_id)
     if run is None or run.id is None:
@@ -76,14 +77,35 @@ def claim(session: Session, *, owner: str, now: datetime, run_id: int | None = N
 
 def _next_due(session: Session, now: datetime, run_id: int | None) -> PredictionRun | None:
     active = select(PredictionRun).where(col(PredictionRun.status).in_(ACTIVE_JOB_STATUSES))
-    first: dict[int, PredictionRun] = {}
-    for run in session.exec(active.order_by(col(PredictionRun.id))):
-        first.setdefault(run.model_id, run)
-    due = [run for run in first.values() if run_id in (None, run.id) and _is_due(run, now)]
+    runs = session.exec(active.order_by(col(PredictionRun.id))).all()
+    due = [run for run in runs if run_id in (None, run.id) and _is_due(run, now)]
     order = {RunMode.BATCH: 0, RunMode.DIRECT: 1}
-    return min(
-        due, key=lambda run: (order[RunMode(run.mode)], run.lease_until or run.created_at), default=None
+    due.sort(key=lambda run: (order[RunMode(run.mode)], run.lease_until or run.created_at))
+    return next((run for run in due if run_before(session, run) is None), None)
+
+
+def run_before(session: Session, run: PredictionRun) -> PredictionRun | None:
+    """Return an earlier run of the same model that must end first: some article is open in both."""
+    theirs, ours = aliased(PredictionItem), aliased(PredictionItem)
+    waiting = (ItemState.PENDING, ItemState.SENT)
+    shared = (
+        select(theirs.id)
+        .join(ours, col(ours.article_id) == col(theirs.article_id))
+        .where(
+            ours.run_id == run.id,
+            col(ours.state).in_(waiting),
+            theirs.run_id == PredictionRun.id,
+            col(theirs.state).in_(waiting),
+        )
+        .correlate(PredictionRun)
     )
+    earlier = select(PredictionRun).where(
+        PredictionRun.model_id == run.model_id,
+        col(PredictionRun.id) < run.id,
+        col(PredictionRun.status).in_(ACTIVE_JOB_STATUSES),
+        shared.exists(),
+    )
+    return session.exec(earlier.order_by(col(PredictionRun.id)).limit(1)).first()
 
 
 def _is_due(run: PredictionRun, now: datetime) -> bool:

@@ -1,5 +1,6 @@
 """The run's row: who drives it, how it changes, and what its end means for its items and the ledger."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from core.domain.policy import Policy
 from core.domain.types import (
     ACTIVE_JOB_STATUSES,
     AlertState,
+    CostKind,
     CostPurpose,
     Failure,
     ItemState,
@@ -19,12 +21,14 @@ from core.domain.types import (
     RunMode,
 )
 from core.errors import LeaseLost, NotFound
-from core.models import Alert, ModelVersion, PredictionItem, PredictionRun
+from core.models import Alert, CostEntry, ModelVersion, PredictionItem, PredictionRun
 
 #: Longer than any single request with its waits (two minutes): who has not reported by then is dead.
 LEASE = timedelta(minutes=3)
 #: The alert that asks a person about a batch whose fate is unknown.
 UNKNOWN_RULE = "BATCH_UNKNOWN"
+#: Said of an article that was sent and whose answer nobody has.
+LOST = "it was sent and its answer is lost; it may have been billed, and counts so at its estimate"
 
 
 #: Built once, like the other statements that every request needs: building takes longer than running.
@@ -123,6 +127,30 @@ def may_still_spend(session: Session, policy: Policy, run: PredictionRun, *, now
 
 
 @dataclass(frozen=True)
+class Account:
+    """What was agreed to for a run, and what it has spent of that, in micro-dollars."""
+
+    accepted: int
+    spent: int
+
+
+def account(session: Session, run: PredictionRun) -> Account:
+    """Return how a run stands against the price that was agreed to; without an agreement that is 0."""
+    mine = select(CostEntry).where(CostEntry.reference == run.key)
+    held = session.exec(mine.where(CostEntry.kind == CostKind.RESERVATION)).first()
+    agreed = (held.detail.get("accepted") or held.micro_usd) if held else 0
+    billed = select(func.coalesce(func.sum(CostEntry.micro_usd), 0)).where(
+        CostEntry.reference == run.key, CostEntry.kind == CostKind.ACTUAL
+    )
+    return Account(int(agreed), session.exec(billed).one())
+
+
+def has_left(handle: Mapping[str, Any] | None) -> bool:
+    """Tell whether a batch may have reached its vendor, by the handle that its drivers saved."""
+    return any((handle or {}).get(name) for name in ("job", "sends", "unsure", "lost"))
+
+
+@dataclass(frozen=True)
 class Ending:
     """How a run ends.
 
@@ -137,12 +165,16 @@ class Ending:
         Code of the articles that were not asked any more ...
     detail : str
         ... and why, in a few words.
+    lost : Failure or None
+        Code of what was sent and whose fate is unknown: it counts as billed at its estimate. None where
+        nothing is out.
     """
 
     status: JobStatus
     error: str | None = None
     failure: Failure = Failure.INTERRUPTED
     detail: str = "not asked"
+    lost: Failure | None = None
 
 
 def end_run(
@@ -158,22 +190,39 @@ def end_run(
     if run.status not in ACTIVE_JOB_STATUSES:
         session.commit()
         return run
-    open_items = update(PredictionItem).where(
-        col(PredictionItem.run_id) == run_id,
-        col(PredictionItem.state).in_((ItemState.PENDING, ItemState.SENT)),
-    )
-    session.execute(
-        open_items.values(state=ItemState.FAILED, failure=ending.failure, detail=ending.detail[:300])
-    )
+    model = session.get_one(ModelVersion, run.model_id)
+    if ending.lost is not None:
+        _count_lost(session, run, model, ending.lost, now=now)
+    _fail(session, run_id, (ItemState.PENDING, ItemState.SENT), ending.failure, ending.detail)
     recount(session, run_id)
     status, error = _verdict(session, run_id, ending)
     values = {"status": status, "error": error, "message": "", "finished_at": now}
     change(session, run_id, **values, lease_owner=None, lease_until=None)
-    ledger.release(session, charge(run, session.get_one(ModelVersion, run.model_id)), now=now)
+    ledger.release(session, charge(run, model), now=now)
     close_alert(session, run, now=now)
     ended = get_run(session, run_id)
     session.commit()
     return ended
+
+
+def _count_lost(
+    session: Session, run: PredictionRun, model: ModelVersion, failure: Failure, *, now: datetime
+) -> None:
+    """Close what was sent and never came back, and count it as billed: its share of the run's estimate."""
+    n = _fail(session, int(run.id or 0), (ItemState.SENT,), failure, LOST)
+    if share := -(-run.estimate_micro_usd * n // max(run.total, 1)):
+        about = charge(run, model, requests=n, estimated=True, lost=True)
+        ledger.spend(session, about, micro_usd=share, now=now)
+
+
+def _fail(session: Session, run_id: int, states: tuple[ItemState, ...], failure: Failure, detail: str) -> int:
+    """Close the items that are in some states; return how many."""
+    closed = session.connection().execute(
+        update(PredictionItem)
+        .where(col(PredictionItem.run_id) == run_id, col(PredictionItem.state).in_(states))
+        .values(state=ItemState.FAILED, failure=failure, detail=detail[:300])
+    )
+    return closed.rowcount
 
 
 def _verdict(session: Session, run_id: int, ending: Ending) -> tuple[JobStatus, str | None]:

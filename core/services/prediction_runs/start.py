@@ -14,7 +14,7 @@ from core import ledger
 from core.db import insert_new
 from core.domain.policy import Policy
 from core.domain.pricing import Quote
-from core.domain.types import ACTIVE_JOB_STATUSES, ItemState, RunMode, Split
+from core.domain.types import ACTIVE_JOB_STATUSES, ItemState, JobStatus, RunMode, Split
 from core.errors import NotFound, Refused
 from core.models import (
     Article,
@@ -26,7 +26,7 @@ from core.models import (
     PredictionRun,
 )
 from core.providers.base import NewsText
-from core.services.prediction_runs.rows import charge
+from core.services.prediction_runs.rows import charge, has_left
 
 #: Values of one IN list: below every SQLite build's limit of parameters.
 _LOOKUP = 5_000
@@ -177,10 +177,10 @@ def begin_run(
     Raises
     ------
     Refused
-        If everything is answered, the price is not agreed to, or the budget would be passed; nothing is
-        written then.
+        If everything is answered, the price is not agreed to, the budget would be passed, or a batch has
+        some of the articles; nothing is written then.
     """
-    if (under_way := active_run(session, wish)) is not None:
+    if (under_way := _joined(session, wish, article_ids)) is not None:
         session.commit()
         return Begun(under_way, joined=True)
     _check(session, wish, len(article_ids), quote, accepted)
@@ -199,18 +199,47 @@ def begin_run(
     session.flush()
     insert_new(session, PredictionItem, _items(int(run.id or 0), article_ids))
     if quote is not None:
-        bill = charge(run, session.get_one(ModelVersion, wish.model_id), **quote.as_json())
+        model = session.get_one(ModelVersion, wish.model_id)
+        bill = charge(run, model, accepted=accepted, **quote.as_json())
         ledger.reserve(session, policy, bill, likely=quote.likely, high=quote.high, now=now)
     session.commit()
     return Begun(run, joined=False)
 
 
-def active_run(session: Session, wish: Wish) -> PredictionRun | None:
-    """Return the run of the same model and source that is under way, if there is one."""
+def _joined(session: Session, wish: Wish, article_ids: Sequence[int]) -> PredictionRun | None:
+    """Return the run under way that does what is wished for, or None where a new one may begin.
+
+    Runs that ask one by one are waited for; a batch takes up to a day, and who waits for it should know.
+    """
     active = select(PredictionRun).where(
         PredictionRun.model_id == wish.model_id, col(PredictionRun.status).in_(ACTIVE_JOB_STATUSES)
     )
-    return next((run for run in session.exec(active) if run.source == wish.source), None)
+    for run in session.exec(active.order_by(col(PredictionRun.id))).all():
+        same = run.source == wish.source
+        if same and run.mode == wish.mode and run.status != JobStatus.UNKNOWN:
+            return run
+        if same or (run.mode == RunMode.BATCH and open_articles(session, run).intersection(article_ids)):
+            raise Refused(*standing_of(run))
+    return None
+
+
+def standing_of(run: PredictionRun) -> tuple[str, str]:
+    """Return what a run that has some articles is about, and what to do, as a refusal says it."""
+    which = f"Prediction run {run.id}, which has some of these articles,"
+    if run.status == JobStatus.UNKNOWN:
+        return f"{which} needs a decision", "Send its batch again or give it up, on the Models page"
+    if run.mode == RunMode.BATCH:
+        where = "is out at the vendor" if has_left(run.handle) else "is about to leave"
+        return f"{which} {where} as a batch", "Wait for its results, or cancel it"
+    return f"{which} is asking one by one", "Wait for its end, or cancel it"
+
+
+def open_articles(session: Session, run: PredictionRun) -> set[int]:
+    """Return the articles of a run that have neither an answer nor a failure yet."""
+    waiting = col(PredictionItem.state).in_((ItemState.PENDING, ItemState.SENT))
+    return set(
+        session.exec(select(PredictionItem.article_id).where(PredictionItem.run_id == run.id, waiting))
+    )
 
 
 def _check(session: Session, wish: Wish, n: int, quote: Quote | None, accepted: int | None) -> None:

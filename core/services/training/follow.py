@@ -83,7 +83,7 @@ def _record(session: Session, desk: Desk, job: TrainingJob, report: JobReport) -
         _register(session, desk, stored, report.model, artefact)
         _settle(session, desk, stored, report.model.billed_tokens)
     elif report.may_be_billed:
-        _settle(session, desk, stored, None)
+        _settle(session, desk, stored, report.billed_tokens)
     return finish(session, desk, job, report.status, error=report.error, message=report.message)
 
 
