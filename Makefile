@@ -4,7 +4,7 @@ PORT ?= 8501
 PY := .venv/bin/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help setup run worker demo test test-browser test-statistics test-faults check fix bench screenshots clean
+.PHONY: help setup run worker demo test test-browser test-statistics test-vendors test-faults check fix bench screenshots clean
 help:  ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
 
@@ -44,6 +44,9 @@ test-browser: .venv/.installed-dev  ## Run the tests that drive a headless Chrom
 
 test-statistics: .venv/.installed-dev  ## Check the statistics against simulations (minutes)
 	$(PY) -m pytest -m statistics tests/statistics
+
+test-vendors: .venv/.installed-dev  ## Drive the vendors' own libraries against the loopback server
+	$(PY) -m pytest -m vendors -n 2
 
 test-faults: .venv/.installed-dev  ## Crash, kill and race paid launches on the loopback vendor (minutes)
 	$(PY) -m pytest -m faults tests/faults -n 2

@@ -18,6 +18,8 @@ from core.providers.loopback.server import Loopback
 from core.settings import ProviderSettings, Settings
 from tests.conftest import NOW
 
+pytestmark = pytest.mark.vendors
+
 #: shapes that vendors use, and one without any shape
 KEYS = {
     "openai_api_key": "sk-proj-CANARY0openai0123456789",

@@ -27,6 +27,8 @@ from core.providers.loopback.server import Loopback
 from core.providers.retrying import Patience
 from core.redaction import Redactor
 
+pytestmark = pytest.mark.vendors
+
 KEY = "AIzaCanary-0123456789abcdef"
 SDKS = ("genai", "legacy")
 QUICK = Patience(attempts=3, first_wait_s=0.01)

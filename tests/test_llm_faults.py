@@ -44,6 +44,8 @@ from core.workflows import predictions
 from tests.conftest import NOW, article, empty_database
 from tests.predicting import Clock, entries, held, is_whole, money, run, tally
 
+pytestmark = pytest.mark.vendors
+
 KEY = "sk-proj-canary-000111222333444"
 MODEL = "gpt-4.1-mini"
 CHAT = "POST /v1/chat/completions"

@@ -20,6 +20,8 @@ from core.providers.loopback.script import Fault, RateLimit, Script
 from core.providers.loopback.server import Loopback
 from core.providers.loopback.simulator import SimulatorServer
 
+pytestmark = pytest.mark.vendors
+
 BASE = "gpt-4.1-mini-2025-04-14"
 LABELS = ("positive", "neutral", "negative")
 SCHEMA = {

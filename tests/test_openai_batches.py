@@ -14,6 +14,8 @@ from core.providers.openai_compat.chat import build_request
 from core.providers.openai_compat.flavours import AZURE, NEBIUS, OPENAI
 from tests.openai_vendor import KEY, Driver, Killed, model_ref, posts, provider, sdk, vendor
 
+pytestmark = pytest.mark.vendors
+
 CREATE = "POST /v1/batches"
 TEXTS = [(f"item-{n}", NewsText("주가 급등" if n % 2 else "주가 급락", f"본문 {n}")) for n in range(8)]
 

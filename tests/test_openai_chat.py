@@ -18,6 +18,8 @@ from core.providers.openai_compat.chat import build_request, parse_completion
 from core.providers.openai_compat.flavours import AZURE, CUSTOM, NEBIUS, OPENAI
 from tests.openai_vendor import KEY, model_ref, provider, vendor
 
+pytestmark = pytest.mark.vendors
+
 CHAT = "POST /v1/chat/completions"
 NEWS = NewsText("반도체 수출 급등", "수출이 크게 늘었다.")
 

@@ -27,6 +27,8 @@ from tests.openai_vendor import (
     vendor,
 )
 
+pytestmark = pytest.mark.vendors
+
 CREATE = "POST /v1/fine_tuning/jobs"
 LIST = "GET /v1/fine_tuning/jobs"
 #: outcome of the paid request, and whether the vendor did carry it out

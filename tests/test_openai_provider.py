@@ -17,6 +17,8 @@ from core.providers.openai_compat.provider import OpenAICompatible
 from core.redaction import Redactor
 from tests.openai_vendor import KEY, MODEL, Driver, model_ref, provider, spec, vendor
 
+pytestmark = pytest.mark.vendors
+
 FLAVOURS = (OPENAI, AZURE, NEBIUS, CUSTOM, SIMULATOR)
 
 

@@ -17,6 +17,8 @@ from core.providers.openai_compat import following, job_request, reports, settin
 from core.providers.openai_compat.flavours import AZURE, CUSTOM, NEBIUS, OPENAI, SIMULATOR
 from tests.openai_vendor import LABELS, MODEL, Driver, jobs, provider, row, sdk, spec, vendor
 
+pytestmark = pytest.mark.vendors
+
 LLAMA = "meta-llama/Llama-3.3-70B-Instruct"
 
 

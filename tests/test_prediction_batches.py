@@ -32,6 +32,8 @@ from tests.predicting import (
     tally,
 )
 
+pytestmark = pytest.mark.vendors
+
 TEST = {"dataset_id": 1, "split": Split.TEST, "mode": RunMode.BATCH}
 LOST = FateUnknown("OpenAI", "the answer was lost", "Look at the vendor's console")
 

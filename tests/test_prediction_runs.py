@@ -41,6 +41,8 @@ from tests.predicting import (
     tally,
 )
 
+pytestmark = pytest.mark.vendors
+
 TEST = {"dataset_id": 1, "split": Split.TEST}
 
 

@@ -19,6 +19,8 @@ from core.providers.loopback.script import Fault, Script
 from core.providers.loopback.server import Loopback
 from core.redaction import Redactor
 
+pytestmark = pytest.mark.vendors
+
 TOKEN = "ya29.canary-0123456789abcdef"
 KEY = "3f2c9a0e5d7b4c61a8e2f0d4b6c8e0f2"
 CREATE = "POST */tuningJobs"
