@@ -356,14 +356,13 @@ def test_trouble_before_the_paid_request_is_unreachable_and_the_next_try_starts(
         assert server.count("DELETE", "") == 0
 
 
-def test_a_vendor_that_is_busy_at_the_paid_request_keeps_the_files_for_a_later_try(tmp_path):
+def test_a_vendor_that_is_busy_at_the_paid_request_ends_the_start_which_a_person_may_repeat(tmp_path):
     with vendor(script=faults(Fault("status", CREATE, nth=(1,), status=429))) as (server, made):
         driver = Driver()
-        with pytest.raises(ProviderUnreachable, match="Try again in a few minutes"):
+        with pytest.raises(ProviderFailed, match="Start it again") as failed:
             start(made, driver, tmp_path)
-        assert driver.handle["sends"] == 0
-        start(made, driver, tmp_path)
-        assert (len(jobs(server)), posts(server, "/files")) == (1, 2)
+        assert type(failed.value) is ProviderFailed
+        assert (driver.handle["sends"], posts(server)) == (0, 1)
 
 
 def test_a_file_that_is_checked_for_too_long_stays_for_a_later_try(tmp_path, monkeypatch):

@@ -261,7 +261,7 @@ REFUSED = [
     (404, ProviderBlocked),
     (400, ProviderFailed),
     (401, ProviderFailed),
-    (429, ProviderUnreachable),
+    (429, ProviderFailed),
 ]
 
 

@@ -1,22 +1,22 @@
-"""Prediction runs as pages and the command line show them: progress, cost, what failed and why."""
+"""Prediction runs and their answers as the command line prints them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import func
-from sqlmodel import Session, col, desc, select
+from sqlmodel import Session, col, select
 
-from core.domain.types import ACTIVE_JOB_STATUSES, CostKind, ItemState
+from core.domain.types import CostKind, ItemState
 from core.errors import NotFound
-from core.models import Article, CostEntry, ModelVersion, Prediction, PredictionItem, PredictionRun
+from core.models import CostEntry, ModelVersion, Prediction, PredictionItem, PredictionRun
 
 #: Values of one IN list: below every SQLite build's limit of parameters.
 _LOOKUP = 5_000
 
 
 @dataclass(frozen=True)
-class RunCard:
+class RunReport:
     """A prediction run, its model, and how far it is.
 
     Parameters
@@ -39,21 +39,6 @@ class RunCard:
     cost_micro_usd: int
     estimated: bool
 
-    @property
-    def progress(self) -> float:
-        """Share of the articles that are done with, 0-1."""
-        return 1 - self.waiting / self.run.total if self.run.total else 1.0
-
-
-@dataclass(frozen=True)
-class FailedItem:
-    """An article of a run that has no answer, and why."""
-
-    article_id: int
-    title: str
-    failure: str
-    detail: str
-
 
 @dataclass(frozen=True)
 class Outcome:
@@ -67,20 +52,7 @@ class Outcome:
     detail: str = ""
 
 
-def active_runs(session: Session) -> list[RunCard]:
-    """Return the runs that have not ended, oldest first."""
-    query = select(PredictionRun).where(col(PredictionRun.status).in_(ACTIVE_JOB_STATUSES))
-    return [_card(session, run) for run in session.exec(query.order_by(col(PredictionRun.id))).all()]
-
-
-def run_history(session: Session, limit: int = 30) -> list[RunCard]:
-    """Return the runs that have ended, newest first."""
-    query = select(PredictionRun).where(col(PredictionRun.status).not_in(ACTIVE_JOB_STATUSES))
-    newest = query.order_by(desc(PredictionRun.id)).limit(limit)
-    return [_card(session, run) for run in session.exec(newest).all()]
-
-
-def run_card(session: Session, run_id: int) -> RunCard:
+def run_card(session: Session, run_id: int) -> RunReport:
     """Return one run, or raise NotFound."""
     run = session.get(PredictionRun, run_id)
     if run is None:
@@ -88,7 +60,7 @@ def run_card(session: Session, run_id: int) -> RunCard:
     return _card(session, run)
 
 
-def _card(session: Session, run: PredictionRun) -> RunCard:
+def _card(session: Session, run: PredictionRun) -> RunReport:
     model = session.get_one(ModelVersion, run.model_id)
     failed = (
         select(col(PredictionItem.failure), func.count())
@@ -100,7 +72,7 @@ def _card(session: Session, run: PredictionRun) -> RunCard:
         CostEntry.reference == run.key, CostEntry.kind == CostKind.ACTUAL
     )
     guessed = col(CostEntry.detail)["estimated"].as_boolean()
-    return RunCard(
+    return RunReport(
         run=run,
         model_name=model.name,
         provider=model.provider,
@@ -111,7 +83,7 @@ def _card(session: Session, run: PredictionRun) -> RunCard:
     )
 
 
-def as_row(card: RunCard) -> dict[str, Any]:
+def as_row(card: RunReport) -> dict[str, Any]:
     """Return a run as the command line prints it; an ended run has total = answered + failed."""
     run = card.run
     return {
@@ -129,21 +101,6 @@ def as_row(card: RunCard) -> dict[str, Any]:
         "simulated": run.simulated,
         "error": run.error,
     }
-
-
-def failed_items(session: Session, run_id: int, limit: int = 200) -> list[FailedItem]:
-    """Return the articles of a run without an answer, in its order."""
-    query = (
-        select(PredictionItem.article_id, Article.title, PredictionItem.failure, PredictionItem.detail)
-        .join(Article, col(Article.id) == col(PredictionItem.article_id))
-        .where(PredictionItem.run_id == run_id, PredictionItem.state == ItemState.FAILED)
-        .order_by(col(PredictionItem.position))
-        .limit(limit)
-    )
-    return [
-        FailedItem(article_id, title, failure or "", detail or "")
-        for article_id, title, failure, detail in session.exec(query)
-    ]
 
 
 def outcomes(

@@ -234,7 +234,10 @@ class VertexTrainer:
         if not failed.perhaps_done:
             handle["sends"] -= 1
             launch.save(dict(handle))
-            raise as_error(failed, STARTING) from None
+            error = as_error(failed, STARTING)
+            if failed.failure == Failure.RATE_LIMITED:  # a paid request is sent again by a person only
+                error = ProviderFailed(NAME, error.problem, "Start it again in a few minutes")
+            raise error from None
         handle |= {"lost": True, "unsure": True}
         launch.save(dict(handle))
         alive, ended = self._ours(launch.key, handle, uncertain=True)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.domain.types import Failure, JobStatus
-from core.errors import FateUnknown
+from core.errors import FateUnknown, ProviderFailed
 from core.providers.base import Launch
 from core.providers.openai_compat.bodies import identifier, is_identifier
 from core.providers.openai_compat.client import Connection
@@ -97,7 +97,11 @@ def _after_a_fault(
     if not fault.perhaps_done:
         handle["sends"] -= 1
         launch.save(handle)
-        raise as_error(fault, connection.flavour, request.doing, paid=True) from None
+        error = as_error(fault, connection.flavour, request.doing, paid=True)
+        if fault.failure == Failure.RATE_LIMITED and not fault.out_of_credit:
+            # nothing was carried out; but a paid request that was sent is sent again by a person only
+            error = ProviderFailed(error.provider, error.problem, "Start it again in a few minutes")
+        raise error from None
     handle |= {"lost": True, "unsure": True}
     launch.save(handle)
     alive, ended = _ours(handle, request, _look(connection, request, uncertain=True))
