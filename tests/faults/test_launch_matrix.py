@@ -22,18 +22,18 @@ pytestmark = pytest.mark.faults
 CREATE, UPLOAD = "POST /v1/fine_tuning/jobs", "POST /v1/files"
 #: what happens to the requests, and how many scenarios there are at least (steps before and after)
 OUTCOMES = {
-    "accepted": ((), 0),
-    "accepted, answer reset": ((Fault("lost_reset", CREATE, nth=(1,)),), 0),
-    "accepted, answer too late": ((Fault("lost_timeout", CREATE, nth=(1,), delay_s=1.5),), 0),
-    "accepted, then 500": ((Fault("500_after", CREATE, nth=(1,)),), 0),
-    "not accepted, 500": ((Fault("500_before", CREATE, nth=(1,)),), 0),
-    "not accepted, reset": ((Fault("reset_before", CREATE, nth=(1,)),), 0),
-    "busy": ((Fault("status", CREATE, nth=(1,), status=429),), 0),
-    "not allowed": ((Fault("status", CREATE, status=403),), 0),
-    "upload lost, accepted": ((Fault("lost_reset", UPLOAD, nth=(1,)),), 0),
+    "accepted": ((), 22),
+    "accepted, answer reset": ((Fault("lost_reset", CREATE, nth=(1,)),), 24),
+    "accepted, answer too late": ((Fault("lost_timeout", CREATE, nth=(1,), delay_s=1.5),), 24),
+    "accepted, then 500": ((Fault("500_after", CREATE, nth=(1,)),), 24),
+    "not accepted, 500": ((Fault("500_before", CREATE, nth=(1,)),), 24),
+    "not accepted, reset": ((Fault("reset_before", CREATE, nth=(1,)),), 23),
+    "busy": ((Fault("status", CREATE, nth=(1,), status=429),), 26),
+    "not allowed": ((Fault("status", CREATE, status=403),), 26),
+    "upload lost, accepted": ((Fault("lost_reset", UPLOAD, nth=(1,)),), 5),
     "upload lost, answer reset": (
         (Fault("lost_reset", UPLOAD, nth=(2,)), Fault("lost_reset", CREATE, nth=(1,))),
-        0,
+        10,
     ),
 }
 
