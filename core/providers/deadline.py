@@ -36,8 +36,20 @@ def within(seconds: float, call: Callable[[], T]) -> T:
     OutOfTime
         If it has not ended after so many seconds.
     """
+    raised: list[BaseException] = []
+
+    def run() -> T | None:
+        try:
+            return call()
+        except BaseException as error:  # noqa: BLE001 - a pool loses what is no Exception, and waits for ever
+            raised.append(error)
+            return None
+
     with closing(ThreadPool(1)) as pool:
         try:
-            return pool.apply_async(call).get(seconds)
+            result = pool.apply_async(run).get(seconds)
         except _Late:
             raise OutOfTime from None
+    if raised:
+        raise raised[0]
+    return result  # type: ignore[return-value]  # None only where `call` returned it
