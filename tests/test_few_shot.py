@@ -9,7 +9,7 @@ from core.domain.prompting import DEFAULT_SHOTS, Prompt
 from core.domain.types import Sentiment, Split
 from core.errors import NotFound, Refused
 from core.models import Article, DatasetItem, ModelVersion, Prediction
-from core.workflows import models, predictions
+from core.workflows import predictions, scoring
 from tests.conftest import NOW
 from tests.predicting import MODEL, VENDOR, PaidVendor, run_to_the_end
 
@@ -144,8 +144,8 @@ def test_a_simulated_provider_makes_simulated_versions(app):
 def test_only_the_articles_that_it_shows_count_as_seen(app):
     create(app)
     run_to_the_end(app, dataset_id=1)
-    assert models.evaluate(app, 2, 1, Split.TRAIN)["contaminated"] == 2
-    assert models.evaluate(app, 2, 1, Split.TEST)["contaminated"] == 0
+    assert scoring.evaluate(app, 2, 1, Split.TRAIN)["contaminated"] == 2
+    assert scoring.evaluate(app, 2, 1, Split.TEST)["contaminated"] == 0
 
 
 def test_what_cannot_be_made_is_refused(app):

@@ -11,7 +11,7 @@ from core.errors import NotFound, ProviderFailed, Refused
 from core.models import Champion, Prediction
 from core.providers.base import Usage
 from core.services.predict import Question
-from core.workflows import models, predictions
+from core.workflows import answers, predictions, promotion
 from tests.predicting import (
     MODEL,
     PRICE,
@@ -41,19 +41,19 @@ def vendor(seeded):
 @pytest.fixture
 def app(seeded, vendor):
     model_id = predictions.create_few_shot(seeded, VENDOR, MODEL)
-    models.promote(seeded, model_id, Target.SENTIMENT, "it answers")
+    promotion.promote(seeded, model_id, Target.SENTIMENT, "it answers")
     seeded.now = Clock()
     return seeded
 
 
 def test_an_answer_is_billed_by_its_tokens_and_the_rest_given_back(app):
-    assert models.answer(app, QUESTION, None)["sentiment"] == "positive"
+    assert answers.answer(app, QUESTION, None)["sentiment"] == "positive"
     assert ([entry.micro_usd for entry in entries(app)], held(app)) == ([PRICE], 0)
     assert entries(app)[0].reference.startswith("answer-")
 
 
 def test_an_answer_is_kept_with_its_tokens_and_who_gave_it(app):
-    models.answer(app, QUESTION, None)
+    answers.answer(app, QUESTION, None)
     with reading(app.engine) as session:
         kept = session.exec(select(Prediction).where(Prediction.model_id == 2)).one()
     assert (kept.prompt_tokens, kept.completion_tokens, kept.answered_by) == (400, 50, MODEL)
@@ -62,7 +62,7 @@ def test_an_answer_is_kept_with_its_tokens_and_who_gave_it(app):
 
 def test_a_trial_is_paid_and_not_kept(app):
     assert predictions_of(app) == 0
-    models.predict_text(app, "금리 인하", None)
+    answers.predict_text(app, "금리 인하", None)
     assert (predictions_of(app), money(app)) == (0, PRICE)
 
 
@@ -74,7 +74,7 @@ def predictions_of(app):
 def test_beyond_the_budget_nothing_is_asked(app, vendor):
     cap(app, 10)
     with pytest.raises(Refused, match="of the month's budget"):
-        models.answer(app, QUESTION, None)
+        answers.answer(app, QUESTION, None)
     assert (vendor.asker.asked.total(), entries(app, CostKind.RESERVATION)) == (0, [])
 
 
@@ -85,7 +85,7 @@ def test_eight_questions_at_once_never_pass_the_cap(app, vendor):
 
     def ask():
         try:
-            models.answer(app, QUESTION, None)
+            answers.answer(app, QUESTION, None)
         except Refused:
             return
 
@@ -99,9 +99,11 @@ def test_eight_questions_at_once_never_pass_the_cap(app, vendor):
 
 
 def test_a_model_without_a_price_is_not_asked(app, vendor):
-    models.promote(app, predictions.create_few_shot(app, VENDOR, "unheard-of"), Target.SENTIMENT, "why not")
+    promotion.promote(
+        app, predictions.create_few_shot(app, VENDOR, "unheard-of"), Target.SENTIMENT, "why not"
+    )
     with pytest.raises(Refused, match="No price is known"):
-        models.answer(app, QUESTION, None)
+        answers.answer(app, QUESTION, None)
     assert vendor.asker.asked.total() == 0
 
 
@@ -115,21 +117,21 @@ def test_a_model_without_a_price_is_not_asked(app, vendor):
 def test_a_failed_answer_is_said_and_billed_only_where_the_vendor_does(app, vendor, reply, cost):
     vendor.asker.script = lambda _text: reply
     with pytest.raises(ProviderFailed, match=f"no answer came \\({reply.failure}\\)"):
-        models.answer(app, QUESTION, None)
+        answers.answer(app, QUESTION, None)
     assert (money(app), held(app), predictions_of(app)) == (cost, 0, 0)
 
 
 def test_a_lost_answer_counts_at_its_estimate(app, vendor):
     vendor.asker.script = lambda _text: bad(Failure.TIMEOUT, billed=None)
     with pytest.raises(ProviderFailed):
-        models.answer(app, QUESTION, None)
+        answers.answer(app, QUESTION, None)
     assert (money(app) > 0, entries(app)[0].detail["estimated"], held(app)) == (True, True, 0)
 
 
 def test_a_question_whose_program_died_is_closed_at_its_estimate_after_ten_minutes(app, vendor):
     vendor.asker.script = lambda _text: die()
     with pytest.raises(Killed):
-        models.answer(app, QUESTION, None)
+        answers.answer(app, QUESTION, None)
     assert (predictions.follow_predictions(app), held(app) > 0) == ("", True)
     app.now.forward(minutes=11)
     assert predictions.follow_predictions(app) == "single answers whose program stopped: 1"
@@ -140,7 +142,7 @@ def test_a_question_whose_program_died_is_closed_at_its_estimate_after_ten_minut
 def test_a_question_that_was_lost_long_ago_is_closed_too(app, vendor):
     vendor.asker.script = lambda _text: die()
     with pytest.raises(Killed):
-        models.answer(app, QUESTION, None)
+        answers.answer(app, QUESTION, None)
     app.now.forward(days=400)
     assert predictions.follow_predictions(app) == "single answers whose program stopped: 1"
     assert held(app) == 0
@@ -153,7 +155,7 @@ def test_an_answer_slower_than_the_closing_is_billed_once(app, vendor):
         return good(text.title)
 
     vendor.asker.script = slow
-    assert models.answer(app, QUESTION, None)["sentiment"] == "positive"
+    assert answers.answer(app, QUESTION, None)["sentiment"] == "positive"
     [entry] = entries(app)
     assert (entry.detail["lost"], held(app)) == (True, 0)
 
@@ -166,14 +168,14 @@ def test_an_answer_as_long_as_allowed_costs_no_more_than_was_held(app, vendor):
         return good(text.title, usage=Usage(40, vendor.asker.max_answer_tokens))
 
     vendor.asker.script = longest
-    models.answer(app, QUESTION, None)
+    answers.answer(app, QUESTION, None)
     assert 640 < money(app) <= seen[0]
 
 
 def test_a_free_network_model_needs_no_price_and_no_budget(app, vendor):
     vendor.priced = False
     cap(app, 0)
-    assert models.answer(app, QUESTION, None)["confidence"] == 80
+    assert answers.answer(app, QUESTION, None)["confidence"] == 80
     assert entries(app) == []
 
 
@@ -188,7 +190,7 @@ def test_a_tuned_model_is_asked_and_billed_by_the_vendors_name_for_it(app, vendo
     with writing(app.engine) as session:
         session.get(ModelVersion, 2).params = {"remote_model": tuned}
         session.commit()
-    models.answer(app, QUESTION, None)
+    answers.answer(app, QUESTION, None)
     assert (loaded[0].remote_model, entries(app)[0].model) == (tuned, tuned)
     assert money(app) == -(-(400 * 8 + 50 * 32) // 10)
 
@@ -197,6 +199,6 @@ def test_no_champion_no_question(app):
     with reading(app.engine) as session:
         assert session.get(Champion, "sentiment").model_id == 2
     with pytest.raises(Refused, match="no champion for the target 'direction'"):
-        models.answer(app, QUESTION, Target.DIRECTION)
+        answers.answer(app, QUESTION, Target.DIRECTION)
     with pytest.raises(NotFound):
-        models.promote(app, 99, Target.SENTIMENT, "nobody")
+        promotion.promote(app, 99, Target.SENTIMENT, "nobody")

@@ -16,7 +16,7 @@ from core.models import ModelVersion, Prediction, PredictionItem
 from core.providers.base import Usage
 from core.queries import predictions as queries
 from core.services import prediction_runs
-from core.workflows import models, predictions
+from core.workflows import predictions, scoring
 from core.workflows.answering import load_predictor, tariff
 from tests.predicting import (
     MODEL,
@@ -528,7 +528,7 @@ def test_scoring_a_paid_model_asks_nothing_and_names_the_run_that_would(asked, v
     with pytest.raises(
         Refused, match=r"has not answered any of the 15 .* prediction run .*\(it may cost \$0"
     ):
-        models.evaluate(asked, 2, 1)
+        scoring.evaluate(asked, 2, 1)
     assert (vendor.asker.asked, entries(asked)) == (Counter(), [])
 
 
@@ -536,9 +536,9 @@ def test_a_paid_model_is_scored_on_what_it_has_answered(asked, vendor):
     vendor.asker.script = lambda text: bad(Failure.EMPTY) if "8" in text.title else good(text.title)
     answered = run_to_the_end(asked, **TEST).answered
     asked_before = vendor.asker.asked.total()
-    report = models.evaluate(asked, 2, 1)
+    report = scoring.evaluate(asked, 2, 1)
     assert (report["n"], report["asked"]) == (answered, 15)
-    assert models.compare(asked, 1, 2, 1)["coverage"] == {"asked": 15, "both_answered": answered}
+    assert scoring.compare(asked, 1, 2, 1)["coverage"] == {"asked": 15, "both_answered": answered}
     assert vendor.asker.asked.total() == asked_before
 
 
@@ -546,7 +546,7 @@ def test_a_paid_model_is_not_let_loose_on_a_file(asked, vendor, tmp_path):
     table = tmp_path / "labels.csv"
     table.write_text("title,label\na,positive\n")
     with pytest.raises(Refused, match="scoring never asks there by itself"):
-        models.evaluate_file(asked, 2, table)
+        scoring.evaluate_file(asked, 2, table)
     assert vendor.asker.asked == Counter()
 
 

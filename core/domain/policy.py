@@ -31,6 +31,23 @@ class Policy:
     monthly_budget_usd, budget_warn_share : float
         Cap of a month's spend until somebody sets another (the plan asks for $50-100), and the share of it
         from which a warning is shown.
+    abstention_accuracy, abstention_confidence : float
+        Accuracy that the answers kept by a confidence threshold shall have, and how sure of that one wants
+        to be.
+    gate_rows, gate_rows_per_class : int
+        Test articles that a promotion wants to see, in all and of each class.
+    gate_margin : float
+        How far below zero the lower end of the offline difference may lie (non-inferiority).
+    evidence_threshold, ratio_threshold : float
+        e-values from which a live experiment is decided, and its split of traffic called broken.
+    design_effect_limit : float
+        Above it the articles of a day count as one bet.
+    experiment_days, watch_days : int
+        How long a live experiment runs at most, and how long a former champion watches the new one.
+    challenger_deadline_s : float
+        Seconds after which a challenger's answer counts as none.
+    plan_gain, plan_accuracy, plan_latency_cut : float
+        The plan's targets: gain in accuracy over few-shot, accuracy to reach, share of latency saved.
     system_prompt : str
         First message of every training example, stored with the model version.
     """
@@ -53,6 +70,20 @@ class Policy:
     confidence_default: int = 85
     monthly_budget_usd: float = 50.0
     budget_warn_share: float = 0.8
+    abstention_accuracy: float = 0.9
+    abstention_confidence: float = 0.9
+    gate_rows: int = 200
+    gate_rows_per_class: int = 30
+    gate_margin: float = 0.05
+    evidence_threshold: float = 40.0
+    ratio_threshold: float = 1000.0
+    design_effect_limit: float = 1.2
+    experiment_days: int = 28
+    watch_days: int = 56
+    challenger_deadline_s: float = 10.0
+    plan_gain: float = 0.1
+    plan_accuracy: float = 0.8
+    plan_latency_cut: float = 0.3
     system_prompt: str = "당신은 금융 시장 전문 뉴스 분석가입니다."
 
     def __post_init__(self) -> None:

@@ -145,6 +145,7 @@ class ModelKind(StrEnum):
 
     FEW_SHOT = "few_shot"
     FINE_TUNED = "fine_tuned"
+    CASCADE = "cascade"
 
 
 class Stage(StrEnum):
@@ -293,3 +294,48 @@ class AlertState(StrEnum):
     OPEN = "open"
     ACKNOWLEDGED = "acknowledged"
     RESOLVED = "resolved"
+
+
+class ExperimentMode(StrEnum):
+    """How a live experiment asks: both models every article, or each article one of them."""
+
+    SHADOW = "shadow"
+    SPLIT = "split"
+
+
+class ExperimentPurpose(StrEnum):
+    """Why a live experiment runs: a challenger wants the place, or a former champion watches the new one."""
+
+    CHALLENGE = "challenge"
+    WATCH = "watch"
+
+
+class ExperimentStatus(StrEnum):
+    """Where a live experiment stands: concluded by its evidence or its end, or stopped by a person."""
+
+    RUNNING = "running"
+    CONCLUDED = "concluded"
+    STOPPED = "stopped"
+
+
+class Arm(StrEnum):
+    """Who is asked about an article of a live experiment; `BOTH` in the shadow mode."""
+
+    BOTH = "both"
+    CHAMPION = "champion"
+    CHALLENGER = "challenger"
+
+
+class Unit(StrEnum):
+    """What one bet of the live evidence is about: an article, or all articles of a day."""
+
+    ARTICLE = "article"
+    DAY = "day"
+
+
+class GateState(StrEnum):
+    """What a gate of the promotion says; waiting: its evidence is not there yet."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    WAITING = "waiting"

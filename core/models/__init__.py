@@ -5,6 +5,7 @@ here validates: values are built by the services from checked domain values.
 """
 
 from core.models.base import Base
+from core.models.experiments import Experiment, ExperimentItem
 from core.models.learning import (
     Champion,
     Comparison,
@@ -42,6 +43,8 @@ __all__ = [
     "DatasetVersion",
     "DayScore",
     "EvaluationRun",
+    "Experiment",
+    "ExperimentItem",
     "HumanLabel",
     "ImportRun",
     "JobRun",

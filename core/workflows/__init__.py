@@ -6,6 +6,7 @@ takes the application, opens its own sessions, and holds no transaction over slo
 
 from core.services.training import Request, TrainingQuote
 from core.workflows.alerts import acknowledge_alert
+from core.workflows.answers import answer, predict_text
 from core.workflows.background import (
     JOBS,
     Job,
@@ -36,15 +37,6 @@ from core.workflows.data import (
     start_import_parent,
     start_import_upload,
 )
-from core.workflows.models import (
-    answer,
-    compare,
-    evaluate,
-    evaluate_file,
-    predict_text,
-    promote,
-    rollback,
-)
 from core.workflows.prediction_file import predict_file
 from core.workflows.predictions import (
     PredictionQuote,
@@ -59,6 +51,7 @@ from core.workflows.predictions import (
     wait_for_predictions,
 )
 from core.workflows.prices import article_costs, edit_price, hourly_price, price_table
+from core.workflows.promotion import promote, rollback
 from core.workflows.providers import (
     ProviderState,
     check_provider,
@@ -66,6 +59,7 @@ from core.workflows.providers import (
     provider_states,
     providers_report,
 )
+from core.workflows.scoring import compare, evaluate, evaluate_file
 from core.workflows.sweeps import PILOT_ROWS, SweepQuote, pilot, quote_sweep, start_sweep
 from core.workflows.training import (
     Started,

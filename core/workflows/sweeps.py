@@ -16,7 +16,7 @@ from core.domain.types import JobPurpose, Split
 from core.errors import Refused
 from core.models import DatasetVersion, EvaluationRun, ModelVersion, TrainingJob
 from core.services.training import Request, TrainingQuote
-from core.workflows.models import evaluate
+from core.workflows.scoring import evaluate
 from core.workflows.training import Started, quote_training, start_trainings
 
 #: Training rows of the plan's pilot.
