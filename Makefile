@@ -4,7 +4,7 @@ PORT ?= 8501
 PY := .venv/bin/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help setup run worker demo test test-browser test-statistics test-vendors test-faults check fix bench screenshots clean
+.PHONY: help setup run worker demo test test-screens test-browser test-statistics test-vendors test-faults check fix bench screenshots clean
 help:  ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
 
@@ -36,6 +36,9 @@ demo: setup  ## Load the demo data into an empty database
 
 test: .venv/.installed-dev  ## Run the tests (no browser, no network, under 3 minutes)
 	$(PY) -m pytest -n 2
+
+test-screens: .venv/.installed-dev  ## Run the tests that draw whole pages, without a browser (minutes)
+	$(PY) -m pytest -m screens -n 2
 
 test-browser: .venv/.installed-dev  ## Run the tests that drive a headless Chromium
 	@command -v chromium >/dev/null || \

@@ -16,6 +16,8 @@ from core.settings import Settings
 from tests.conftest import article, empty_database
 from ui import charts, cost_charts
 
+pytestmark = pytest.mark.screens
+
 NOW = datetime(2026, 3, 13, 3, 0, tzinfo=UTC)
 TABS = ("This month", "Ledger", "Prices", "Break-even")
 

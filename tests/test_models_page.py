@@ -28,6 +28,8 @@ from tests.screens import stored, visit, words_on
 from tests.test_training_page import fill
 from tests.vendors import BASE, NOW, Clock, vendors
 
+pytestmark = pytest.mark.screens
+
 CHOSEN = {"models_target_next": "sentiment"}
 
 

@@ -29,6 +29,8 @@ from tests.screens import stored, visit, words_on
 from ui import words
 from ui.format import WORDS
 
+pytestmark = pytest.mark.screens
+
 NOW = datetime(2026, 3, 13, 3, 0, tzinfo=UTC)
 TOKEN = "a-token-nobody-may-read"
 TABS = {

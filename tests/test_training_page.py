@@ -31,6 +31,8 @@ from ui.endings import ending
 from ui.hyper import parse
 from ui.launch_dialogs import half_width
 
+pytestmark = pytest.mark.screens
+
 PARTS = {"train": 120, "validation": 20, "test": 20}
 EPOCHS = HyperParameter("n_epochs", "int", 3, 1, 50)
 RATE = HyperParameter("learning_rate_multiplier", "float", None, 0.01, 10)
