@@ -82,6 +82,30 @@ def hours() -> None:
         key="hours_purpose",
         format_func=cost_words.purpose,
     )
+    provider, model, spent, usd = _rate(purpose)
+    amount = round(spent * usd * money.MICRO)
+    if st.button(
+        t("Record {usd}", usd=money.written(amount)),
+        icon=":material/add:",
+        disabled=not amount or not provider.strip() or not model.strip(),
+        key="hours_record",
+    ):
+        perform(
+            lambda: workflows.record_hours(
+                app(),
+                purpose=purpose,
+                provider=provider,
+                model=model,
+                hours=f"{spent:.4f}",
+                usd_per_hour=f"{usd:.4f}",
+            ),
+            working=t("Recording …"),
+            done=lambda micro_usd: t("{usd} are in the ledger.", usd=money.written(micro_usd)),
+        )
+
+
+def _rate(purpose: CostPurpose) -> tuple[str, str, float, float]:
+    """Draw who asks for the hours, how many they are and what one costs."""
     with st.grid(2, min_column_width=140):
         provider = st.text_input(t("Provider"), max_chars=200, key="hours_provider", placeholder="azure")
         model = st.text_input(
@@ -103,22 +127,4 @@ def hours() -> None:
     if known:
         said = t("Known price, as of {day}: {source}", day=known.as_of, source=fmt.plain(known.source))
         st.caption(said if known.certain else t("{fact} (reported)", fact=said))
-    amount = round(spent * usd * money.MICRO)
-    if st.button(
-        t("Record {usd}", usd=money.written(amount)),
-        icon=":material/add:",
-        disabled=not amount or not provider.strip() or not model.strip(),
-        key="hours_record",
-    ):
-        perform(
-            lambda: workflows.record_hours(
-                app(),
-                purpose=purpose,
-                provider=provider,
-                model=model,
-                hours=f"{spent:.4f}",
-                usd_per_hour=f"{usd:.4f}",
-            ),
-            working=t("Recording …"),
-            done=lambda micro_usd: t("{usd} are in the ledger.", usd=money.written(micro_usd)),
-        )
+    return provider, model, spent, usd

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -129,13 +130,25 @@ def form() -> None:
         t("Enter or correct a price"),
         t("It counts from now on, before the shipped one. What was billed already does not change."),
     )
+    with st.form("price", border=False), st.grid(3, min_column_width=170):
+        entered = _fields()
+        if st.form_submit_button(t("Enter the price"), type="primary", icon=":material/sell:"):
+            perform(
+                lambda: workflows.edit_price(app(), **entered),
+                working=t("Entering …"),
+                done=t("The price counts from now on."),
+            )
+
+
+def _fields() -> dict[str, Any]:
+    """Draw what a price is made of and return it by the names of `workflows.edit_price`."""
     known = {price.provider for price in app().prices}
     priced = {name for name, provider in app().providers.items() if provider.priced}
-    with st.form("price", border=False), st.grid(3, min_column_width=170):
-        provider = st.selectbox(
+    return {
+        "provider": st.selectbox(
             t("Provider"), sorted(known | priced), key="price_provider", placeholder=fmt.DASH
-        )
-        model = st.text_input(
+        ),
+        "model": st.text_input(
             t("Model"),
             max_chars=200,
             key="price_model",
@@ -143,42 +156,29 @@ def form() -> None:
             help=t(
                 "The vendor's name without its date; * stands for every model without a price of its own."
             ),
-        )
-        kind = st.selectbox(
+        ),
+        "kind": st.selectbox(
             t("What for"),
             list(PriceKind),
             key="price_kind",
             placeholder=fmt.DASH,
             format_func=cost_words.price_kind,
-        )
-        usd = st.text_input(
+        ),
+        "usd": st.text_input(
             t("US dollars"),
             max_chars=20,
             key="price_usd",
             placeholder="0.80",
             help=t("For a million tokens, or for an hour."),
-        )
-        until = st.date_input(
+        ),
+        "valid_until": st.date_input(
             t("Last day"),
             value=None,
             min_value=fmt.seoul(app().now()).date(),
             key="price_until",
             format="YYYY-MM-DD",
-        )
-        source = st.text_input(
+        ),
+        "source": st.text_input(
             t("Source"), max_chars=500, key="price_source", placeholder=t("where you read it")
-        )
-        if st.form_submit_button(t("Enter the price"), type="primary", icon=":material/sell:"):
-            perform(
-                lambda: workflows.edit_price(
-                    app(),
-                    provider=provider,
-                    model=model,
-                    kind=kind,
-                    usd=usd,
-                    valid_until=until,
-                    source=source,
-                ),
-                working=t("Entering …"),
-                done=t("The price counts from now on."),
-            )
+        ),
+    }
