@@ -13,7 +13,7 @@ from pathlib import Path
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 #: modules of this package with a function ``rows(shared)``, imported when their turn comes: the children
 #: of one chapter re-import this file and must not load the others
-CHAPTERS = ("database", "pages", "local_model", "predictions")
+CHAPTERS = ("database", "pages", "local_model", "predictions", "answers")
 
 
 def main(names: list[str]) -> int:

@@ -80,6 +80,9 @@ class App:
     #: role, since and next runs of the scheduler; replaced by the process that starts one
     scheduler_state: Callable[[], dict[str, Any]] = _no_scheduler
 
+    #: what must end before the database is closed; the newest ends first
+    on_close: list[Callable[[], None]] = field(default_factory=list)
+
     #: takes keys out of whatever is logged, stored or shown
     redact: Redactor = field(default_factory=Redactor)
 
@@ -122,8 +125,14 @@ class App:
             raise NotFound("provider that trains", name, f"Choose one of: {', '.join(self.trainers)}")
         return self.trainers[name]
 
+    def stop_services(self) -> None:
+        """End what runs beside the requests, the newest first: it finishes what it has taken."""
+        while self.on_close:
+            self.on_close.pop()()
+
     def close(self) -> None:
         """Let the background work finish what it holds and close the database."""
+        self.stop_services()
         self.background.shutdown(wait=True, cancel_futures=True)
         self.engine.dispose()
 

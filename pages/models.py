@@ -1,4 +1,4 @@
-"""Models: who answers, how good it is, whether another is better, and the switch."""
+"""Models: who answers, where it comes from, and how good it is."""
 
 import streamlit as st
 
@@ -12,9 +12,24 @@ from ui.i18n import t
 from ui.state import app, preselected, reading
 
 
+def _ways_on(target: str) -> None:
+    """Draw the buttons to what is decided on the A/B page."""
+    compare, promote = st.columns(2)
+    with compare:
+        go_to("ab", t("Compare two"), key="to_compare", ab_target_next=target, ab_tab_next=t("Comparison"))
+    with promote:
+        go_to(
+            "ab",
+            t("Promote or roll back"),
+            key="to_gates",
+            ab_target_next=target,
+            ab_tab_next=t("Promotion gates"),
+        )
+
+
 def main() -> None:
     """Draw the page."""
-    header(t("Models"), t("Who answers, how good it is, whether another is better, and the switch."))
+    header(t("Models"), t("Who answers, where it comes from, and how good it is."))
     target = st.segmented_control(
         t("Target"),
         list(Target),
@@ -26,7 +41,7 @@ def main() -> None:
     )
     tabs = LazyTabs(
         "models_tab",
-        [t("Registry"), t("Evaluation"), t("Comparison"), t("Promotion"), t("Few-shot"), t("Try it")],
+        [t("Registry"), t("Evaluation"), t("Few-shot"), t("Try it")],
     )
     with reading() as session, tabs:
         rows = models.registry(session, target)
@@ -39,12 +54,9 @@ def main() -> None:
                 go_to("training", t("Train"), key="train_first", training_tab_next=t("Jobs"))
         elif tabs.label == t("Registry"):
             registry.table(session, rows, states)
+            _ways_on(target)
         elif tabs.label == t("Evaluation"):
             scoring.evaluate(session, target, rows, states)
-        elif tabs.label == t("Comparison"):
-            scoring.compare(session, target, rows)
-        elif tabs.label == t("Promotion"):
-            registry.promotion(session, target, rows)
         else:
             registry.trial(session, target)
 

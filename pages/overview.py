@@ -62,7 +62,13 @@ def champion(target: str, card: overview.ChampionCard | None) -> None:
     )
     if card is None:
         st.caption(t("No champion yet: promote a model version that can answer."))
-        go_to("models", t("Choose a champion"), key=f"crown_{target}", models_target_next=target)
+        go_to(
+            "ab",
+            t("Choose a champion"),
+            key=f"crown_{target}",
+            ab_target_next=target,
+            ab_tab_next=t("Promotion gates"),
+        )
         return
     if card.simulated:
         st.markdown(simulated_badge())

@@ -28,7 +28,7 @@ from core.settings import Settings
 from tests.browser.server import chromium, dashboard, settle
 
 #: page and number of tabs; 0 has none
-PAGES = {"overview": 0, "samples": 3, "training": 2, "models": 6, "costs": 4, "operations": 0}
+PAGES = {"overview": 0, "samples": 3, "training": 2, "models": 4, "ab": 4, "costs": 4, "operations": 0}
 LONGEST_PX = 6000
 
 

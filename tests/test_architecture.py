@@ -34,7 +34,7 @@ ALLOWED = {
     "app": {"api", "scheduler", "bootstrap"},
     "pages": {"ui", "workflows", "services", "queries", "domain", "errors"},
     "ui": {"bootstrap", "workflows", "queries", "domain", "errors", "db", "ui"},
-    "api": {"bootstrap", "workflows", "services", "queries", "domain", "errors"},
+    "api": {"bootstrap", "workflows", "services", "queries", "domain", "errors", "api"},
     "cli": {
         "bootstrap",
         "workflows",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.domain.types import Sentiment
-from ui import charts, score_charts
+from ui import ab_charts, charts, score_charts
 
 WORDS = {"positive": "긍정", "neutral": "중립", "negative": "부정"}
 GROUNDS = ("#FFFFFF", "#12171E")
@@ -115,8 +115,18 @@ def test_the_confusion_matrix_shows_counts_and_shares_of_each_gold_row():
 
 def test_calibration_leaves_empty_bins_out_and_says_how_many_are_in_the_others():
     bins = [{"n": 0, "confidence": None, "accuracy": None}, {"n": 12, "confidence": 0.7, "accuracy": 0.5}]
-    dots = score_charts.calibration(bins, "confidence", "right").data[1]
+    figure = score_charts.calibration(bins, "confidence", "right")
+    dots = figure.data[1]
     assert (dots.x, dots.y, dots.text) == ((0.7,), (0.5,), ("n=12",))
+    assert texts(figure) == ["12", "n"]
+
+
+def test_a_calibration_bin_has_wilsons_interval_only_where_its_articles_are_independent():
+    bins = [{"n": 10, "confidence": 0.7, "accuracy": 0.5}]
+    drawn = score_charts.calibration(bins, "confidence", "right", whiskers=True).data[1].error_y
+    assert drawn.array[0] == pytest.approx(0.7634 - 0.5, abs=1e-4)  # Wilson for 5 of 10
+    assert drawn.arrayminus[0] == pytest.approx(0.5 - 0.2366, abs=1e-4)
+    assert not score_charts.calibration(bins, "confidence", "right").data[1].error_y.visible
 
 
 def test_a_score_without_an_interval_has_a_dot_and_no_whisker():
@@ -133,16 +143,42 @@ def test_a_score_shows_its_value_and_n_and_the_majority_as_a_tick():
 
 
 @pytest.mark.parametrize(
-    ("value", "shown"), [(0.027, "<b>+2.7</b>"), (-0.1, "<b>−10.0</b>"), (0.0, "<b>±0.0</b>")]
+    ("value", "shown"), [(0.027, "<b>+2.7 pp</b>"), (-0.1, "<b>−10.0 pp</b>"), (0.0, "<b>+0.0 pp</b>")]
 )
-def test_a_difference_is_labelled_with_its_sign(value, shown):
-    figure = score_charts.difference(value, [value - 0.05, value + 0.05], 0.05, "", "pp")
-    assert figure.data[-1].text == (shown,)
+def test_a_difference_is_labelled_with_its_sign_and_its_n(value, shown):
+    figure = ab_charts.forest(
+        [ab_charts.Difference("Accuracy", value, [value - 0.05, value + 0.05], 312, 0.05)], "zero", "pp"
+    )
+    assert texts(figure) == [f"Accuracy {shown} n = 312"]
     assert [shape.type for shape in figure.layout.shapes] == ["rect", "line"]
 
 
-def test_a_difference_without_an_interval_draws_no_line():
-    assert len(score_charts.difference(0.1, None, 0.05, "", "pp").data) == 1
+def test_a_difference_without_an_interval_draws_no_line_and_without_a_margin_no_band():
+    figure = ab_charts.forest([ab_charts.Difference("Macro-F1", 0.1, None, 40)], "zero", "pp")
+    assert len(figure.data) == 1
+    assert [shape.type for shape in figure.layout.shapes] == ["line"]
+
+
+def test_the_forest_reaches_as_far_to_the_left_as_to_the_right_so_that_zero_is_its_middle():
+    rows = [
+        ab_charts.Difference("A", 0.02, [-0.01, 0.05], 9),
+        ab_charts.Difference("B", -0.2, [-0.4, 0.1], 9),
+    ]
+    low, high = ab_charts.forest(rows, "zero", "pp").layout.xaxis.range
+    assert low == -high
+    assert high >= 40
+
+
+def test_an_abstention_curve_marks_the_chosen_threshold_and_has_a_band_only_where_one_can_be_given():
+    points = [(1.0, 0.8, 0.0, 200), (0.6, 0.92, 85.0, 120)]
+    chosen = {"coverage": 0.6, "accuracy": 0.92, "threshold": 85.0, "n": 120}
+    words = {"coverage": "answered", "accuracy": "right", "threshold": "confidence", "target": "90 %"}
+    look = (ab_charts.CHALLENGER, "solid", "circle")
+    bare = ab_charts.abstention([ab_charts.Curve("B", points, [], None, *look)], 0.9, words)
+    full = ab_charts.abstention([ab_charts.Curve("B", points, [(0.7, 0.9)] * 2, chosen, *look)], 0.9, words)
+    assert len(bare.data) == 1
+    assert len(full.data) == 3
+    assert full.data[-1].text == ("<b>≥ 85</b>",)
 
 
 def test_no_figure_can_be_dragged_or_zoomed_since_a_phone_must_scroll_past_it():

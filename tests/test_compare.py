@@ -1,11 +1,22 @@
 import json
 
+import numpy as np
 import pytest
 from statsmodels.stats.contingency_tables import mcnemar
 
-from core.domain.compare import compare, mcnemar_mid_p, mcnemar_n, minimum_detectable, sentence
+from core.domain.compare import (
+    Facts,
+    compare,
+    mcnemar_mid_p,
+    mcnemar_n,
+    minimum_detectable,
+    sentence,
+    withhold_leaked,
+)
+from core.domain.latency import latency
 from core.domain.policy import Policy
 from core.domain.types import Target, Verdict
+from core.domain.verdicts import correct_for_many
 
 POLICY = Policy()
 
@@ -138,3 +149,180 @@ def test_the_sentence_goes_through_the_translation():
     assert sentence(report, lambda text: text.replace("The challenger is better", "더 낫다")).startswith(
         "더 낫다"
     )
+
+
+def test_the_sentence_says_names_where_both_are_given():
+    better = report_of(both=220, old=10, new=50, neither=32)
+    worse = report_of(both=220, old=50, new=10, neither=32)
+    names = {"champion": "few-shot", "challenger": "tuned {7}"}
+    assert sentence(better, **names) == "tuned {7} is better than few-shot by 8 to 18 points (n=312)."
+    assert sentence(worse, **names) == "tuned {7} is worse than few-shot by 8 to 18 points (n=312)."
+    assert sentence(better, challenger="tuned") == "The challenger is better by 8 to 18 points (n=312)."
+
+
+def test_the_report_of_all_figures_is_plain_json():
+    gold, champion, challenger = rows(both=150, old=20, new=40, neither=30)
+    known = Facts([80.0] * 240, [5.0] * 240, 12)
+    report = compare(
+        gold,
+        champion,
+        challenger,
+        target=Target.SENTIMENT,
+        champion_facts=known,
+        challenger_facts=known,
+        policy=POLICY,
+        seed=1,
+    )
+    assert json.loads(json.dumps(report)) == report
+    assert report["cost_per_1000_micro_usd"] == {"champion": 12, "challenger": 12}
+    assert report["confusion"]["challenger"]["positive"] == {"positive": 190, "neutral": 0, "negative": 50}
+    assert report["macro_f1_difference"]["difference"] == pytest.approx(
+        report["macro_f1_challenger"] - report["macro_f1_champion"]
+    )
+    assert report["per_class"]["positive"]["interval"] == pytest.approx(report["interval"])
+    for role in ("champion", "challenger"):
+        assert report["calibration"][role]["brier"] is not None
+        assert report["abstention"][role]["curve"][-1]["coverage"] == 1.0
+
+
+def test_confidences_go_with_the_rows_that_both_answered():
+    report = compare(
+        ["positive", "positive"],
+        ["positive", "positive"],
+        [None, "positive"],
+        target=Target.SENTIMENT,
+        champion_facts=Facts([99.0, 60.0]),
+        policy=POLICY,
+        seed=1,
+    )
+    assert [point["threshold"] for point in report["abstention"]["champion"]["curve"]] == [60.0]
+    assert report["calibration"]["challenger"]["brier"] is None
+
+
+def test_what_is_not_known_is_none_and_never_zero():
+    report = report_of(both=5, new=5)
+    assert report["latency"] == {"champion": None, "challenger": None, "change": None, "interval": None}
+    assert report["cost_per_1000_micro_usd"] == {"champion": None, "challenger": None}
+
+
+def test_the_change_of_the_latency_is_that_of_the_medians():
+    found = latency([100.0, None, 200.0, 300.0], [50.0, 100.0], seed=1)
+    assert found["champion"] == {"p50": 200.0, "p95": pytest.approx(290.0), "n": 3}
+    assert (found["change"], found["interval"]) == (pytest.approx(-0.625), None)
+
+
+def test_the_latency_interval_agrees_with_drawing_answers_one_by_one():
+    rng = np.random.default_rng(4)
+    old, new = rng.gamma(4, 50, 81), rng.gamma(4, 40, 61)
+    draws = [
+        np.median(rng.choice(new, len(new))) / np.median(rng.choice(old, len(old))) - 1 for _ in range(2000)
+    ]
+    found = latency(old.tolist(), new.tolist(), seed=1)
+    assert found["interval"] == pytest.approx(np.quantile(draws, [0.025, 0.975]).tolist(), abs=0.04)
+
+
+def plan_of(report):
+    return {target["code"]: target for target in report["plan"]}
+
+
+def test_a_target_is_reached_when_the_whole_interval_is_beyond_it():
+    report = report_of(both=500, old=10, new=210, neither=30)
+    assert [plan_of(report)[code]["state"] for code in ("gain", "accuracy")] == ["reached", "reached"]
+    assert plan_of(report)["gain"]["needed"] is None
+
+
+def test_a_target_is_missed_when_the_whole_interval_falls_short_of_it():
+    report = report_of(both=300, old=20, new=21, neither=200)
+    assert [plan_of(report)[code]["state"] for code in ("gain", "accuracy")] == ["missed", "missed"]
+
+
+def test_latency_is_a_target_too_and_less_is_more():
+    def state(champion_ms, challenger_ms):
+        known = [
+            Facts(latency_ms=[ms * (1 + i % 5 / 100) for i in range(50)])
+            for ms in (champion_ms, challenger_ms)
+        ]
+        report = compare(
+            *rows(both=10),
+            target=Target.SENTIMENT,
+            champion_facts=known[0],
+            challenger_facts=known[1],
+            policy=POLICY,
+            seed=1,
+        )
+        return plan_of(report)["latency"]["state"]
+
+    assert [state(100, ms) for ms in (50, 70, 90, 120)] == ["reached", "open", "missed", "missed"]
+
+
+def test_a_small_test_part_needs_the_articles_on_which_a_gain_of_ten_points_would_show():
+    report = report_of(both=30, old=5, new=9, neither=6)
+    assert (report["sensible_n"], report["test_too_small"]) == (mcnemar_n(0.1, 14 / 50, 0.8), True)
+    assert plan_of(report)["gain"]["needed"] == report["sensible_n"]
+
+
+def test_a_large_part_needs_the_articles_that_would_settle_the_measured_gain():
+    few, many = (report_of(both=210 * k, old=15 * k, new=60 * k, neither=15 * k) for k in (1, 4))
+    assert (few["test_too_small"], plan_of(few)["gain"]["state"]) == (False, "open")
+    needed = plan_of(few)["gain"]["needed"]
+    assert 300 < needed < 1200
+    assert plan_of(many)["gain"]["state"] == "reached"
+
+
+def test_a_figure_on_the_target_itself_would_never_be_settled():
+    report = report_of(both=700, old=50, new=150, neither=100)
+    assert (plan_of(report)["gain"]["measured"], plan_of(report)["gain"]["needed"]) == (0.1, None)
+
+
+def test_a_part_too_small_for_the_plans_gain_is_said():
+    assert report_of(both=220, old=10, new=50, neither=32)["test_too_small"] is False
+    assert report_of()["test_too_small"] is True
+    assert report_of()["sensible_n"] is None
+
+
+def test_too_few_market_days_leave_the_plan_open():
+    days = [f"d{i % 2}" for i in range(100)]
+    report = report_of(target=Target.DIRECTION, days=days, both=40, new=50, neither=10)
+    assert {target["state"] for target in report["plan"]} == {"open"}
+
+
+def test_figures_on_articles_of_the_training_say_nothing_of_the_plan_but_the_latency():
+    gold, champion, challenger = rows(both=500, old=10, new=210, neither=30)
+    report = compare(
+        gold,
+        champion,
+        challenger,
+        target=Target.SENTIMENT,
+        champion_facts=Facts(latency_ms=[100.0] * 20),
+        challenger_facts=Facts(latency_ms=[10.0] * 20),
+        policy=POLICY,
+        seed=1,
+    )
+    withheld = withhold_leaked(report, {"champion": 0, "challenger": 3})
+    assert withheld["verdict"] == "inconclusive"
+    assert [target["state"] for target in report["plan"]] == ["reached"] * 3
+    assert [target["state"] for target in withheld["plan"]] == ["open", "open", "reached"]
+
+
+def test_whole_market_days_are_swapped_for_the_p_of_direction():
+    days = [f"d{i % 8}" for i in range(100)]
+    report = report_of(target=Target.DIRECTION, days=days, both=40, new=50, neither=10)
+    assert report["p_by_day"] == pytest.approx(2 / 2**8)
+    assert report_of(both=40, new=50, neither=10)["p_by_day"] is None
+
+
+@pytest.mark.parametrize("holm_p", [0.05, 0.6, None])
+def test_among_many_pairs_a_winner_needs_a_corrected_p(holm_p):
+    report = correct_for_many(report_of(both=220, old=10, new=50, neither=32), holm_p, 28)
+    assert (report["verdict"], report["reason"]) == (Verdict.INCONCLUSIVE, "not_after_holm")
+    assert "among 28 pairs compared at once" in sentence(report)
+
+
+def test_a_corrected_p_below_5_percent_leaves_the_verdict():
+    better = report_of(both=220, old=10, new=50, neither=32)
+    assert correct_for_many(better, 0.049, 3) == better | {"holm_p": 0.049, "pairs": 3}
+
+
+def test_equivalence_is_left_as_it_is_among_many_pairs():
+    report = correct_for_many(report_of(both=900, old=20, new=21, neither=200), 1.0, 3)
+    assert report["verdict"] == Verdict.EQUIVALENT

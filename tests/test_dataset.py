@@ -326,3 +326,50 @@ def test_a_warning_becomes_a_sentence_after_its_template_was_translated():
 
 def test_an_unknown_warning_reads_as_its_code():
     assert warning_sentence({"code": "OF_LATER"}) == "OF_LATER"
+
+
+# --- a larger test part ------------------------------------------------------------------------------
+
+
+def sizes(plan):
+    return [len(of(plan, split)) for split in Split]
+
+
+def with_test_share(share, split_method=SplitMethod.STRATIFIED):
+    rows = [row for day in range(100) for row in labelled(3, day)]
+    return plan_dataset(rows, Recipe(Target.SENTIMENT, split_method=split_method, test_share=share), POLICY)
+
+
+@pytest.mark.parametrize("split_method", SplitMethod)
+@pytest.mark.parametrize(
+    ("share", "expected"), [(0.1, [240, 30, 30]), (0.3, [180, 30, 90]), (0.5, [120, 30, 150])]
+)
+def test_a_larger_test_part_is_taken_from_the_training_part_alone(split_method, share, expected):
+    assert sizes(with_test_share(share, split_method)) == expected
+
+
+@pytest.mark.parametrize("split_method", SplitMethod)
+def test_the_policys_own_test_share_asked_for_by_hand_is_the_same_version(split_method):
+    assert with_test_share(0.1, split_method).sha256 == with_test_share(None, split_method).sha256
+    assert with_test_share(0.2, split_method).sha256 != with_test_share(None, split_method).sha256
+
+
+@pytest.mark.parametrize("share", [0.0, 0.09, 0.51, 1.0, -0.2, float("nan")])
+def test_a_test_share_out_of_range_is_refused(share):
+    with pytest.raises(Refused, match=r"outside 0\.1 to 0\.5"):
+        with_test_share(share)
+
+
+@settings(max_examples=20)
+@given(st.floats(0.1, 0.5), st.sampled_from(SplitMethod))
+def test_any_test_share_leaves_the_validation_part_as_large_as_it_was(share, split_method):
+    train, validation, test = sizes(with_test_share(share, split_method))
+    assert abs(validation - 30) <= 3  # a day is three samples, and so is one of each class
+    assert abs(test - 300 * share) <= 3
+    assert train + validation + test == 300
+
+
+def test_a_larger_test_part_ends_the_warning_that_it_cannot_tell_models_apart():
+    rows = [row for day in range(250) for row in labelled(3, day)]
+    plans = [plan_dataset(rows, Recipe(Target.SENTIMENT, test_share=share), POLICY) for share in (None, 0.3)]
+    assert [["SMALL_TEST" in str(plan.warnings)] for plan in plans] == [[True], [False]]

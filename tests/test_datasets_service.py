@@ -224,3 +224,24 @@ def test_success_only_without_strict_cases_is_refused_and_nothing_is_stored(sess
     with pytest.raises(Refused, match="success case by the plan's rule"):
         build_dataset(session, POLICY, strategy=Strategy.SUCCESS_ONLY, now=NOW)
     assert session.exec(select(DatasetVersion)).all() == []
+
+
+def test_a_larger_test_share_is_kept_with_the_version(session):
+    store(session, 120)
+    plan = preview_dataset(session, POLICY, test_share=0.3)
+    version = build_dataset(session, POLICY, test_share=0.3, now=NOW)
+    assert (plan.recipe.test_share, plan.sha256) == (0.3, version.sha256)
+    shares = {name: version.config[f"{name}_share"] for name in ("train", "validation", "test")}
+    assert shares == {"train": 0.6, "validation": 0.1, "test": 0.3}
+    assert [sum(version.counts[split].values()) for split in Split] == [72, 12, 36]
+
+
+def test_a_version_without_a_share_of_its_own_keeps_the_policys(session):
+    store(session)
+    assert build_dataset(session, POLICY, now=NOW).config["test_share"] == pytest.approx(0.1)
+
+
+def test_the_same_samples_at_another_share_are_another_version_and_at_the_same_share_the_same(session):
+    store(session, 120)
+    built = [build_dataset(session, POLICY, test_share=share, now=NOW).id for share in (None, 0.3, 0.3, 0.1)]
+    assert built == [1, 2, 2, 1]

@@ -14,6 +14,7 @@ from core.domain.types import CostPurpose, Family, MarketSource, Target
 from core.errors import Refused
 from core.ledger import Charge, reserve, spend
 from core.models import (
+    Alert,
     Article,
     Base,
     Champion,
@@ -22,6 +23,8 @@ from core.models import (
     DatasetVersion,
     DayScore,
     EvaluationRun,
+    Experiment,
+    ExperimentItem,
     HumanLabel,
     ImportRun,
     MarketDay,
@@ -312,6 +315,51 @@ def test_what_is_real_stays(session):
         "import_run": 1,
         "model_version": 1,
     }
+
+
+def lived(session, champion, challenger, *articles, **more):
+    """Add an experiment of two models with some articles, and the alert of its end."""
+    row = Experiment(
+        key=f"exp-{champion}-{challenger}",
+        target="sentiment",
+        champion_id=champion,
+        challenger_id=challenger,
+        deadline_s=10.0,
+        actor="kim",
+        started_at=NOW,
+        ends_at=NOW,
+        **more,
+    )
+    session.add(row)
+    session.flush()
+    session.add_all(
+        ExperimentItem(experiment_id=row.id, article_id=article, arm="both", asked_at=NOW)
+        for article in articles
+    )
+    rule = "experiment_concluded"
+    session.add(
+        Alert(
+            key=f"{rule}|{row.key}", rule=rule, message="it ended", detail={"experiment_id": row.id}, at=NOW
+        )
+    )
+    session.commit()
+    return row.id
+
+
+def test_experiments_with_a_demo_model_go_and_real_ones_lose_only_demo_articles(session):
+    load_demo(session, DATA, now=NOW)
+    article, real = real_world(session)
+    other, of_demo = model_of(session, "other"), session.exec(select(ModelVersion.id)).first()
+    demo_article = session.exec(select(Article.id).where(Article.origin == "demo")).first()
+    ledger(session, "promote", real)
+    promotion = session.exec(select(Promotion.id)).one()
+    lived(session, real.id, of_demo, article.id, demo_article, promotion_id=promotion)
+    kept = lived(session, real.id, other.id, article.id, demo_article)
+    counts = remove_demo(session)
+    assert (counts["experiment"], counts["experiment_item"], counts["alert"]) == (1, 3, 1)
+    assert session.exec(select(Experiment.id)).all() == [kept]
+    assert session.exec(select(ExperimentItem.article_id)).all() == [article.id]
+    assert [alert.detail for alert in session.exec(select(Alert))] == [{"experiment_id": kept}]
 
 
 def test_the_real_champion_before_the_demos_returns_and_its_promotion_is_kept(session):

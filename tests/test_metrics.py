@@ -1,17 +1,21 @@
 import json
 import time
+from statistics import NormalDist
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
 
+from core.domain.calibration import calibration, ece_null, spiegelhalter
 from core.domain.metrics import CLASSES, evaluate
+from core.domain.policy import Policy
 from core.domain.types import Target
 
 KEYS = {
     "n", "target", "accuracy", "accuracy_interval", "interval_method", "macro_f1", "macro_f1_interval",
     "per_class", "confusion", "brier", "ece", "ece_bins", "majority", "majority_label", "latency_ms",
-    "market_days", "asked", "answered", "without_intraday",
+    "market_days", "asked", "answered", "without_intraday", "spiegelhalter", "ece_null", "abstention",
 }  # fmt: skip
 
 
@@ -90,6 +94,67 @@ def test_ece_and_brier_use_the_rows_whose_confidence_is_known():
 def test_missing_confidences_are_null_and_not_zero():
     report = evaluate(["positive"], ["positive"], target=Target.SENTIMENT, confidence=[None], seed=1)
     assert (report["brier"], report["ece"], report["ece_bins"]) == (None, None, [])
+    assert (report["spiegelhalter"], report["ece_null"]) == (None, None)
+    assert report["abstention"]["reason"] == "no_confidence"
+
+
+def test_spiegelhalters_z_is_the_brier_score_less_what_the_confidences_promise():
+    sure = np.array([0.9, 0.9, 0.8, 0.6, 0.7])
+    right = np.array([1.0, 0.0, 1.0, 1.0, 0.0])
+    promised, variance = sum(sure * (1 - sure)), sum((1 - 2 * sure) ** 2 * sure * (1 - sure))
+    expected = (sum((sure - right) ** 2) - promised) / variance**0.5
+    found = spiegelhalter(right, sure)
+    assert found["z"] == pytest.approx(-expected)  # ours is negative where the model is too sure
+    assert found["p"] == pytest.approx(2 * NormalDist().cdf(-abs(expected)))
+
+
+def test_a_model_that_is_surer_than_it_is_right_fails_the_calibration_test():
+    right = (np.arange(400) % 10 < 7).astype(float)
+    found = calibration(right, np.full(400, 0.95), seed=1)
+    assert (found["spiegelhalter"]["z"] < -5, found["spiegelhalter"]["p"] < 1e-6) == (True, True)
+    assert found["ece"] > found["ece_null"]["p95"]
+
+
+def test_confidences_of_a_half_promise_nothing_that_could_be_tested():
+    assert spiegelhalter(np.array([1.0, 0.0]), np.array([0.5, 0.5])) is None
+
+
+def test_answers_that_go_wrong_by_whole_days_are_no_proof_of_bad_calibration():
+    right = np.repeat([1.0] * 7 + [0.0] * 3, 30)
+    sure, days = np.full(300, 0.8), [f"d{i // 30}" for i in range(300)]
+    assert spiegelhalter(right, sure)["p"] < 0.001
+    assert spiegelhalter(right, sure, days)["p"] > 0.3
+    assert spiegelhalter(right, sure, ["d1"] * 150 + ["d2"] * 150) is None
+
+
+def test_calibration_on_direction_is_tested_by_day():
+    gold, predicted = drawn(80)
+    days = [f"general|{i % 8}" for i in range(80)]
+    asked = {"confidence": [70.0] * 80, "market_days": days, "seed": 1}
+    assert evaluate(gold, predicted, target=Target.DIRECTION, **asked)["spiegelhalter"]["by"] == "day"
+    assert evaluate(gold, predicted, target=Target.SENTIMENT, **asked)["spiegelhalter"]["by"] == "row"
+
+
+def test_the_null_level_of_the_ece_is_that_of_one_binomial_where_all_are_equally_sure():
+    counts = binom(50, 0.84)
+    expected = sum(counts.pmf(k) * abs(k / 50 - 0.84) for k in range(51))
+    assert ece_null(np.full(50, 0.84), seed=1)["mean"] == pytest.approx(expected, rel=0.05)
+
+
+def test_the_null_level_of_many_rows_is_drawn_in_parts_and_falls_with_their_number():
+    few, many = (ece_null(np.linspace(0.4, 0.99, n), seed=1) for n in (200, 20_000))
+    assert few["mean"] / many["mean"] == pytest.approx(10, rel=0.15)
+    assert few["p95"] > few["mean"]
+
+
+def test_the_abstention_report_asks_for_what_the_policy_says():
+    gold, predicted = drawn(300)
+    policy = Policy(abstention_accuracy=0.5, abstention_confidence=0.8)
+    report = evaluate(
+        gold, predicted, target=Target.SENTIMENT, confidence=[70.0] * 300, policy=policy, seed=1
+    )["abstention"]
+    assert (report["target_accuracy"], report["level"]) == (0.5, 0.8)
+    assert (report["chosen"]["threshold"], report["chosen"]["n"]) == (70.0, 300)
 
 
 def test_direction_rests_on_market_days():

@@ -37,7 +37,8 @@ TABS = {
     "overview": [None],
     "samples": ["Funnel", "Articles", "Import"],
     "training": ["Dataset versions", "Jobs"],
-    "models": ["Registry", "Evaluation", "Comparison", "Promotion", "Few-shot", "Try it"],
+    "models": ["Registry", "Evaluation", "Few-shot", "Try it"],
+    "ab": ["Comparison", "Live experiment", "Cascade", "Promotion gates"],
     "costs": ["This month", "Ledger", "Prices", "Break-even"],
     "operations": [None],
 }
@@ -203,10 +204,10 @@ def test_an_evaluation_shows_the_majority_beside_the_accuracy(app):
 def test_evaluate_and_compare_store_what_they_show(app):
     before = len(stored(app, EvaluationRun)), len(stored(app, Comparison))
     visit("models", "Evaluation").button(key="evaluate").click().run()
-    screen = visit("models", "Comparison")
+    screen = visit("ab", "Comparison")
     screen.button(key="compare_now").click().run()
     assert not screen.error
-    assert (len(stored(app, EvaluationRun)), len(stored(app, Comparison))) != before
+    assert (len(stored(app, EvaluationRun)), len(stored(app, Comparison))) == (before[0] + 1, before[1] + 1)
 
 
 def test_a_score_on_articles_the_model_was_trained_on_is_no_headline(app):
@@ -226,7 +227,7 @@ def test_a_score_on_articles_the_model_was_trained_on_is_no_headline(app):
 
 
 def test_every_accuracy_to_choose_by_says_its_interval_its_n_and_its_test_set(app):
-    screen = visit("models", "Promotion")
+    screen = visit("ab", "Promotion gates")
     run = next(run for run in stored(app, EvaluationRun) if run.target == "direction")
     version = next(version for version in stored(app, DatasetVersion) if version.id == run.dataset_id)
     ledger = screen.dataframe[0].value
@@ -238,10 +239,11 @@ def test_every_accuracy_to_choose_by_says_its_interval_its_n_and_its_test_set(ap
 def test_a_promotion_without_a_reason_is_refused_in_a_sentence_and_with_one_it_counts(app):
     workflows.wait_for_training(app, workflows.start_training(app, workflows.Request(2, "local")).job_id)
     newest = stored(app, ModelVersion)[-1]
-    screen = visit("models", "Promotion")
+    screen = visit("ab", "Promotion gates")
     screen.form_submit_button[0].click().run()
     assert "reason" in screen.error[0].value
     screen.text_input(key="promote_reason").set_value("more samples")
+    screen.checkbox(key="promote_override").check()  # nothing live has confirmed it yet
     screen.form_submit_button[0].click().run()
     champions = {row.target: row.model_id for row in stored(app, Champion)}
     assert champions[newest.target] == newest.id

@@ -6,11 +6,11 @@ import pytest
 from sqlmodel import select
 
 from core.db import reading
+from core.domain.question import Question
 from core.domain.types import CostKind, Failure, Target
 from core.errors import NotFound, ProviderFailed, Refused
 from core.models import Champion, Prediction
 from core.providers.base import Usage
-from core.services.predict import Question
 from core.workflows import answers, predictions, promotion
 from tests.predicting import (
     MODEL,
@@ -99,9 +99,8 @@ def test_eight_questions_at_once_never_pass_the_cap(app, vendor):
 
 
 def test_a_model_without_a_price_is_not_asked(app, vendor):
-    promotion.promote(
-        app, predictions.create_few_shot(app, VENDOR, "unheard-of"), Target.SENTIMENT, "why not"
-    )
+    unheard_of = predictions.create_few_shot(app, VENDOR, "unheard-of")
+    promotion.promote(app, unheard_of, Target.SENTIMENT, "why not", override=True)
     with pytest.raises(Refused, match="No price is known"):
         answers.answer(app, QUESTION, None)
     assert vendor.asker.asked.total() == 0

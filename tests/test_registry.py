@@ -36,7 +36,7 @@ def test_a_promoted_model_is_the_champion_of_its_target_only(trained):
 
 def test_the_ledger_keeps_who_why_from_and_to(trained):
     workflows.promote(trained, 2, Target.SENTIMENT, "first", actor="kim")
-    workflows.promote(trained, 3, Target.SENTIMENT, "better by 8 points", actor="lee")
+    workflows.promote(trained, 3, Target.SENTIMENT, "better by 8 points", actor="lee", override=True)
     with reading(trained.engine) as session:
         last = session.get(Promotion, 2)
     assert (last.from_model_id, last.to_model_id, last.reason, last.actor) == (
@@ -49,7 +49,7 @@ def test_the_ledger_keeps_who_why_from_and_to(trained):
 
 def test_a_rollback_goes_back_one_champion_at_a_time(trained):
     for model_id in (2, 3, 2):
-        workflows.promote(trained, model_id, Target.SENTIMENT, "because")
+        workflows.promote(trained, model_id, Target.SENTIMENT, "because", override=True)
     workflows.rollback(trained, Target.SENTIMENT, "worse")
     assert champion(trained) == 3
     workflows.rollback(trained, Target.SENTIMENT, "worse still")
@@ -101,7 +101,7 @@ def test_a_promotion_keeps_the_figures_that_were_on_the_table(trained):
 
 def test_models_are_listed_with_their_stage(trained):
     workflows.promote(trained, 2, Target.SENTIMENT, "first")
-    workflows.promote(trained, 3, Target.SENTIMENT, "second")
+    workflows.promote(trained, 3, Target.SENTIMENT, "second", override=True)
     with reading(trained.engine) as session:
         stages = {model["id"]: model["stages"] for model in listings.models(session)}
     assert stages == {

@@ -46,7 +46,8 @@ def actions(session: Session) -> None:
                 done=t("Training has started."),
             )
     with right:
-        go_to("models", t("Compare"), primary=True, key="compare", models_tab_next=t("Comparison"))
+        chosen = {} if newest is None else {"ab_target_next": newest.target}
+        go_to("ab", t("Compare A/B"), primary=True, key="compare", ab_tab_next=t("Comparison"), **chosen)
     if newest is not None:
         n = sum(part_total(newest.counts, part) for part in ("train", "validation", "test"))
         st.caption(

@@ -6,11 +6,12 @@ from core import workflows
 from core.queries import overview
 from core.workflows.alerts import acknowledge_alert
 from ui import format as fmt
-from ui import worries
+from ui import live_words, worries
 from ui.components import attempt, notice, section
 from ui.endings import SOON_DAYS, Ending, retirement
 from ui.i18n import t
 from ui.state import Session, app, flash
+from ui.undo import undo_button
 
 
 def attention(session: Session) -> None:
@@ -46,6 +47,14 @@ def _alert(found: overview.Alert) -> None:
             st.caption(fmt.ago(found.at, app().now()))
             if st.button(t("Open"), key=f"alert_open_{found.id}"):
                 _open(page, dict(state))
+            if found.rule == "former_champion_better":
+                undo_button(
+                    found.detail["target"],
+                    found.detail["promotion_id"],
+                    live_words.watch_reason(found.detail),
+                    primary=True,
+                    key=f"alert_undo_{found.id}",
+                )
             st.button(
                 t("Acknowledge"),
                 icon=":material/done:",

@@ -1,4 +1,4 @@
-"""A comparison of two model versions on screen: the verdict in one sentence, then its evidence."""
+"""A comparison of two model versions on screen: the verdict, every difference, and what lies behind it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,92 +6,123 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.domain.compare import sentence
+from ui import ab_charts, money, score_charts, verdict
 from ui import format as fmt
-from ui import score_charts
-from ui.components import section, show, verdict_badge
-from ui.i18n import t, tn
+from ui.components import class_words, section, show
+from ui.i18n import t
 from ui.state import app
 
 
-def report(result: Mapping[str, Any], champion: str, challenger: str) -> None:
-    """Draw the verdict card, the difference with its interval, and the paired table."""
-    with st.container(border=True):
-        st.markdown(f"{verdict_badge(result['verdict'])} **{sentence(result, t)}**")
-        if result["n"]:
-            st.caption(" · ".join(_evidence(result)))
-    _warn_of_leaks(result.get("contaminated") or {}, champion, challenger)
+def report(result: Mapping[str, Any], champion: str, challenger: str, *, ahead: Mapping[str, object]) -> None:
+    """Draw the verdict card, the forest of differences, the accuracies, and speed and cost.
+
+    `ahead` is what the other tabs shall begin with, as names and values of the session.
+    """
+    verdict.card(result, champion, challenger, ahead=ahead)
     if not result["n"]:
         return
+    if "macro_f1_difference" not in result:
+        st.caption(
+            t(
+                "This comparison is stored from an earlier version of the program: press Compare for all figures."
+            )
+        )
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        section(t("Accuracies"), t("On the same articles; the tick is the majority rate."))
-        rows = [
-            score_charts.Measured(
-                name, result[key], result.get(f"{key}_interval"), result["n"], result.get("majority")
-            )
-            for name, key in ((champion, "accuracy_champion"), (challenger, "accuracy_challenger"))
-        ]
-        show(
-            score_charts.measured(rows, t("majority")),
-            "accuracies",
-            alt="; ".join(f"{row.label} {fmt.share(row.value)}" for row in rows),
-        )
-        section(
-            t("Difference"),
-            t(
-                "Challenger minus champion in percentage points. The grey band is what counts as equivalent; "
-                "better or worse needs the whole interval on one side of zero."
-            ),
-        )
-        show(
-            score_charts.difference(
-                result["difference"], result.get("interval"), app().policy.equivalence_margin, "", t("pp")
-            ),
-            key="difference",
-            alt=f"{fmt.points(result['difference'])} {fmt.points_interval(result.get('interval'))}",
-        )
+        differences(result)
     with right:
+        _accuracies(result, champion, challenger)
         section(t("Article by article"), t("Only the articles on which exactly one is right carry evidence."))
-        _table(result["table"], champion, challenger)
+        _table(result["table"])
+    _speed_and_cost(result)
 
 
-def _warn_of_leaks(leaked: Mapping[str, int], champion: str, challenger: str) -> None:
-    names = {"champion": champion, "challenger": challenger}
-    for role in [role for role in names if leaked.get(role)]:
-        st.warning(
-            t(
-                "{model} was trained on {n} of these articles: its accuracy here is not evidence.",
-                model=fmt.plain(names[role]),
-                n=leaked[role],
-            )
-        )
-
-
-def _evidence(result: Mapping[str, Any]) -> list[str]:
-    interval = result.get("interval")
-    found = [
-        t("difference {points}", points=fmt.points(result["difference"])),
+def differences(result: Mapping[str, Any]) -> None:
+    """Draw the forest: accuracy, macro-F1 and the recall of each class, each with its interval and n."""
+    section(
+        t("Differences"),
         t(
-            "interval {interval} ({method})",
-            interval=fmt.points_interval(interval),
-            method=fmt.word("interval", result.get("interval_method")),
+            "Challenger minus champion in percentage points. The verdict rests on the first row alone; its grey "
+            "band is what counts as equivalent. Recall of a class: share found of its gold labels; its n counts them."
+        ),
+    )
+    rows = forest_rows(result)
+    show(
+        ab_charts.forest(rows, t("champion better  ←  points  →  challenger better"), t("pp")),
+        "differences",
+        alt="; ".join(
+            f"{row.label} {fmt.points(row.value)} {fmt.points_interval(row.interval)} n = {row.n:,}"
+            for row in rows
+        ),
+    )
+    macro = result.get("macro_f1_difference")
+    if macro and macro.get("p") is not None:
+        st.caption(
+            t(
+                "Macro-F1: interval by {method}, {p}",
+                method=fmt.word("interval", macro.get("interval_method")),
+                p=fmt.p_value(macro["p"]),
+            ),
+            help=t("p: share of 2,000 random swaps of the two models' answers with a difference as large."),
         )
-        if interval
-        else t("no interval: fewer than two market days"),
-        f"n = {result['n']:,}",
-        f"p = {result['p']:.3f}" + (t(" (descriptive only)") if result.get("p_descriptive") else ""),
-        t("majority {rate}", rate=fmt.share(result.get("majority"))),
+
+
+def forest_rows(result: Mapping[str, Any]) -> list[ab_charts.Difference]:
+    """Return the rows of the forest that a report has."""
+    rows = [
+        ab_charts.Difference(
+            t("Accuracy"),
+            result["difference"],
+            result.get("interval"),
+            result["n"],
+            app().policy.equivalence_margin,
+            strong=True,
+        )
     ]
-    if result.get("market_days"):
-        found.append(tn("{n} market day", "{n} market days", result["market_days"]))
-    coverage = result.get("coverage") or {}
-    if coverage.get("asked") != coverage.get("both_answered"):
-        found.append(t("both answered {n} of {asked}", n=coverage["both_answered"], asked=coverage["asked"]))
-    return found
+    macro = result.get("macro_f1_difference")
+    if macro and macro.get("difference") is not None:
+        rows.append(
+            ab_charts.Difference(t("Macro-F1"), macro["difference"], macro.get("interval"), result["n"])
+        )
+    for code in fmt.SENTIMENTS:
+        found = (result.get("per_class") or {}).get(code)
+        if found and found.get("difference") is not None:
+            label = t("Recall of {label}", label=fmt.word("sentiment", code))
+            rows.append(
+                ab_charts.Difference(label, found["difference"], found.get("interval"), found["support"])
+            )
+    return rows
 
 
-def _table(table: Mapping[str, int], champion: str, challenger: str) -> None:
+def _accuracies(result: Mapping[str, Any], champion: str, challenger: str) -> None:
+    section(t("Accuracies"), t("On the same articles; the tick is the majority rate."))
+    rows = [
+        score_charts.Measured(
+            name,
+            result[key],
+            result.get(f"{key}_interval"),
+            result["n"],
+            result.get("majority"),
+            strong=key == "accuracy_challenger",
+        )
+        for name, key in ((champion, "accuracy_champion"), (challenger, "accuracy_challenger"))
+    ]
+    show(
+        score_charts.measured(rows, t("majority")),
+        "accuracies",
+        alt="; ".join(
+            f"{row.label} {fmt.share(row.value)} {fmt.share_interval(row.interval)}" for row in rows
+        ),
+    )
+    st.caption(
+        t(
+            "Champion above, challenger below · majority {rate}",
+            rate=fmt.share(result.get("majority")),
+        )
+    )
+
+
+def _table(table: Mapping[str, int]) -> None:
     frame = pd.DataFrame(
         {
             " ": [t("Champion right"), t("Champion wrong")],
@@ -100,10 +131,84 @@ def _table(table: Mapping[str, int], champion: str, challenger: str) -> None:
         }
     )
     st.table(frame, border="horizontal", hide_index=True)
-    st.caption(
+
+
+def _speed_and_cost(result: Mapping[str, Any]) -> None:
+    latency, cost = result.get("latency"), result.get("cost_per_1000_micro_usd")
+    if latency is None and cost is None:
+        return
+    section(
+        t("Response time and cost"),
         t(
-            "Champion: {champion} · challenger: {challenger}",
-            champion=fmt.plain(champion),
-            challenger=fmt.plain(challenger),
-        )
+            "Response times as measured, each model on the articles it was timed on; the change is that of the "
+            "medians, its interval a bootstrap. Cost from counted tokens at today's prices; a dash is not known."
+        ),
     )
+    roles = ("champion", "challenger")
+    times = {role: (latency or {}).get(role) or {} for role in roles}
+    words = {"champion": t("Champion"), "challenger": t("Challenger")}
+    columns = {
+        " ": [
+            t("Median response time"),
+            t("95 % are faster than"),
+            t("Articles timed"),
+            t("Cost of 1,000 articles"),
+        ],
+        **{
+            words[role]: [
+                _milliseconds(times[role].get("p50")),
+                _milliseconds(times[role].get("p95")),
+                fmt.number(times[role].get("n")),
+                _cost((cost or {}).get(role)),
+            ]
+            for role in roles
+        },
+        t("Change"): [_change(latency), fmt.DASH, fmt.DASH, _cost_change(cost or {})],
+    }
+    st.table(pd.DataFrame(columns), border="horizontal", hide_index=True)
+
+
+def _milliseconds(value: float | None) -> str:
+    return fmt.DASH if value is None else t("{n} ms", n=fmt.number(value, 1 if value < 100 else 0))
+
+
+def _cost(micro_usd: int | None) -> str:
+    if micro_usd == 0:
+        return t("free")
+    return fmt.plain(money.dollars(micro_usd))
+
+
+def _change(latency: Mapping[str, Any] | None) -> str:
+    change = (latency or {}).get("change")
+    if change is None:
+        return fmt.DASH
+    shown = fmt.signed_share(change)
+    interval = (latency or {}).get("interval")
+    return fmt.plain(shown if interval is None else f"{shown} ({fmt.signed_shares(interval)})")
+
+
+def _cost_change(cost: Mapping[str, int | None]) -> str:
+    old, new = cost.get("champion"), cost.get("challenger")
+    return fmt.DASH if not old or new is None else fmt.plain(fmt.signed_share(new / old - 1))
+
+
+def confusions(result: Mapping[str, Any]) -> None:
+    """Draw the confusion matrices of both, side by side."""
+    found = result.get("confusion")
+    if not found:
+        st.caption(t("– Not in this stored comparison: press Compare."))
+        return
+    st.caption(t("Rows are gold labels, columns predictions; counts, and shares of each row."))
+    for column, role, word in _sides():
+        with column:
+            section(word)
+            show(
+                score_charts.confusion(found[role], class_words(), t("gold"), t("predicted")),
+                f"confusion_{role}",
+                alt=t("Confusion matrix of the {role}", role=word),
+            )
+
+
+def _sides() -> list[tuple[Any, str, str]]:
+    left, right = st.columns(2, gap="medium")
+    return [(left, "champion", t("Champion")), (right, "challenger", t("Challenger"))]

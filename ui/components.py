@@ -15,7 +15,7 @@ from ui.state import flash
 T = TypeVar("T")
 PAGES = {
     name: f"../pages/{name}.py"
-    for name in ("overview", "samples", "training", "models", "costs", "operations")
+    for name in ("overview", "samples", "training", "models", "ab", "costs", "operations")
 }
 _SORRY = "_sorry"
 _STAGE_COLOURS = {"champion": "green", "challenger": "blue", "candidate": "gray", "retired": "gray"}

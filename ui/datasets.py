@@ -7,16 +7,18 @@ import pandas as pd
 import streamlit as st
 
 from core import workflows
-from core.domain.dataset import warning_sentence
+from core.domain.dataset import TEST_SHARES, warning_sentence
+from core.domain.gates import power_note
 from core.domain.types import Balance, Split, SplitMethod, Strategy, Target
 from core.errors import NewstuneError
 from core.queries import training
 from core.queries.training import DatasetVersion
-from ui import charts
+from core.workflows.experiments import ASSUMED_DISCORDANCE
+from ui import charts, gate_list
 from ui import format as fmt
 from ui.components import class_words, perform, section, show, sorry
 from ui.i18n import t
-from ui.state import Session, app
+from ui.state import Session, app, preselected
 
 
 def builder() -> None:
@@ -35,7 +37,9 @@ def builder() -> None:
             sorry(error)
             return
         _parts(plan.counts, "preview")
-        _warnings(plan.warnings)
+        _power(plan.counts, recipe)
+        # the note above says more than the plan's warning of a small test part
+        _warnings([warning for warning in plan.warnings if warning["code"] != "SMALL_TEST"])
         if st.button(t("Build"), type="primary", icon=":material/inventory_2:", key="build", width="stretch"):
             perform(
                 lambda: workflows.build_dataset(app(), **recipe),
@@ -44,11 +48,60 @@ def builder() -> None:
             )
 
 
+def _power(counts: Mapping[str, Any], recipe: Mapping[str, Any]) -> None:
+    """Say what the test part can decide, and offer a larger one where it is too small."""
+    sizes = {part: training.part_total(counts, part) for part in Split}
+    policy = app().policy
+    note = power_note(
+        sizes[Split.TEST],
+        effect=policy.plan_gain,
+        discordance=ASSUMED_DISCORDANCE,
+        policy=policy,
+        n_all=sum(sizes.values()),
+    )
+    if note["decidable"]:
+        st.caption(
+            t(
+                ":material/check_circle: {n} test articles decide a difference of {points} points in {power} of cases.",
+                n=fmt.number(note["n_test"]),
+                points=fmt.number(100 * note["effect"]),
+                power=fmt.share(note["power"], 0),
+            ),
+            help=_how_power(recipe["target"]),
+        )
+        return
+    usual = policy.train_share, policy.validation_share
+    train = usual[0] if recipe["test_share"] is None else 1 - usual[1] - recipe["test_share"]
+    said = gate_list.power_sentence(note, gate_list.shares(train, usual[1]), sum(sizes.values()))
+    st.warning(said, icon=":material/straighten:")
+    st.caption(_how_power(recipe["target"]))
+    if note["test_share_needed"] is not None:
+        percent = gate_list.as_step(note["test_share_needed"])
+        st.button(
+            t("Test on {share} %", share=percent),
+            icon=":material/tune:",
+            key="larger_share",
+            on_click=st.session_state.update,
+            args=({"build_test_share": percent},),
+        )
+
+
+def _how_power(target: str) -> str:
+    """Return what the power of a test part was worked out from."""
+    how = t(
+        "McNemar's test at 5 %, where exactly one of the two models is right on {share} of the articles.",
+        share=fmt.share(ASSUMED_DISCORDANCE, 0),
+    )
+    if target == Target.DIRECTION:
+        how += " " + t("Articles of one day share one market move, so it is less certain still.")
+    return how
+
+
 def _choices() -> dict[str, Any]:
     target = st.segmented_control(
         t("Target"),
         list(Target),
-        default=Target.DIRECTION,
+        default=preselected("build_target", Target.DIRECTION),
         required=True,
         key="build_target",
         format_func=lambda code: fmt.word("target", code),
@@ -84,7 +137,31 @@ def _choices() -> dict[str, Any]:
             "between the parts. Stratified is for labelled sets without dates."
         ),
     )
-    return {"target": target, "strategy": strategy, "balance": balance, "split_method": split}
+    share = st.slider(
+        t("Test share"),
+        *(round(100 * edge) for edge in TEST_SHARES),
+        value=preselected("build_test_share", _usual_test_share()),
+        step=5,
+        format="%d %%",
+        key="build_test_share",
+        help=t(
+            "Share of the samples to test on, taken from the training part. 10 % is the plan's; a comparison that "
+            "shall decide ten points needs 200 test articles or more."
+        ),
+    )
+    return {
+        "target": target,
+        "strategy": strategy,
+        "balance": balance,
+        "split_method": split,
+        "test_share": None if share == _usual_test_share() else share / 100,
+    }
+
+
+def _usual_test_share() -> int:
+    """Return the policy's test share in percent."""
+    policy = app().policy
+    return round(100 * (1 - policy.train_share - policy.validation_share))
 
 
 def _parts(counts: Mapping[str, Any], key: str) -> None:

@@ -90,7 +90,9 @@ def retirement(model: ModelVersion, states: Iterable[ProviderState], today: date
         return _stated(model.name, stated, today)
     for state in states:
         if state.card.name == model.provider:
-            wanted = "tuned_retires" if model.job_id is not None else "base_retires"
+            # a cascade has no job of its own: its second part's name at the vendor says that it is tuned
+            tuned = model.job_id is not None or bool(model.params.get("remote_model"))
+            wanted = "tuned_retires" if tuned else "base_retires"
             found = [
                 known
                 for known in workflows.dates(state.card, model.base_model)

@@ -6,8 +6,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from core.domain.types import Target
 from ui import format as fmt
 from ui import score_charts
+from ui.ab_confidence import calibration_help, in_words
 from ui.components import accuracy_help, class_words, section, show
 from ui.i18n import t, tn
 
@@ -36,24 +38,20 @@ def report(metrics: Mapping[str, Any]) -> None:
     with right:
         section(
             t("Calibration"),
-            t(
-                "Predictions grouped by stated confidence into ten bins: on the dotted line, a confidence of 70 % "
-                "is right 70 % of the time. ECE is the mean distance from it, weighted by bin size."
-            ),
+            calibration_help(),
         )
         if any(row.get("n") for row in metrics.get("ece_bins") or []):
             show(
-                score_charts.calibration(metrics["ece_bins"], t("stated confidence"), t("share right")),
+                score_charts.calibration(
+                    metrics["ece_bins"],
+                    t("stated confidence"),
+                    t("share right"),
+                    whiskers=metrics.get("target") == Target.SENTIMENT,
+                ),
                 "calibration",
                 alt=t("Calibration"),
             )
-            st.caption(
-                t(
-                    "ECE {ece} · Brier {brier}",
-                    ece=fmt.number(metrics.get("ece"), 3),
-                    brier=fmt.number(metrics.get("brier"), 3),
-                )
-            )
+            st.caption(in_words(metrics))
         else:
             st.caption(t("– This model states no confidence, so calibration cannot be measured."))
     section(

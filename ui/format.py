@@ -70,7 +70,7 @@ WORDS: dict[str, dict[str, str]] = {
         "stratified": mark("Stratified, seeded"),
     },
     "split": {"train": mark("Train"), "validation": mark("Validation"), "test": mark("Test")},
-    "kind": {"few_shot": mark("Few-shot"), "fine_tuned": mark("Fine-tuned")},
+    "kind": {"few_shot": mark("Few-shot"), "fine_tuned": mark("Fine-tuned"), "cascade": mark("Cascade")},
     "stage": {
         "candidate": mark("Candidate"),
         "challenger": mark("Challenger"),
@@ -98,6 +98,12 @@ WORDS: dict[str, dict[str, str]] = {
         "wilson": mark("Wilson, 95 %"),
         "market-day bootstrap": mark("bootstrap over market days, 95 %"),
         "tango": mark("Tango, 95 %"),
+        "paired bootstrap": mark("paired bootstrap, 95 %"),
+    },
+    "experiment": {
+        "running": mark("Running"),
+        "concluded": mark("Concluded"),
+        "stopped": mark("Stopped"),
     },
     "action": {"promote": mark("Promoted"), "rollback": mark("Rolled back")},
     "role": {
@@ -146,6 +152,25 @@ def points_interval(interval: list[float] | tuple[float, float] | None) -> str:
         return DASH
     low, high = (f"{100 * value:+.1f}".replace("-", "−") for value in interval)
     return t("{low} to {high} pp", low=low, high=high)
+
+
+def signed_share(value: float | None) -> str:
+    """Return a change as a share of what was, 0-1, as a signed percentage."""
+    return DASH if value is None else f"{100 * value:+.1f} %".replace("-", "−")
+
+
+def signed_shares(interval: list[float] | tuple[float, float] | None) -> str:
+    """Return an interval of changes as signed percentages."""
+    if interval is None:
+        return DASH
+    return t("{low} to {high}", low=signed_share(interval[0]), high=signed_share(interval[1]))
+
+
+def p_value(value: float | None) -> str:
+    """Return a p value with its sign of equality, never as zero."""
+    if value is None:
+        return f"p = {DASH}"
+    return "p < 0.001" if value < 0.0005 else f"p = {value:.3f}"
 
 
 def signed_pct(value: float | None) -> str:

@@ -4,7 +4,7 @@ from functools import partial
 
 import streamlit as st
 
-from core.domain.types import RunMode
+from core.domain.types import ModelKind, RunMode
 from core.errors import NewstuneError
 from core.queries import costs
 from core.queries.models import ModelVersion
@@ -21,7 +21,12 @@ MODES = {RunMode.DIRECT: mark("one by one, now"), RunMode.BATCH: mark("as a batc
 
 
 def is_remote(model: ModelVersion) -> bool:
-    """Tell whether a model version is asked over a network: it answers, and nothing of it is stored here."""
+    """Tell whether a model version is asked over a network: it answers, and nothing of it is stored here.
+
+    Of a cascade that is said of its second part, which the version's provider is.
+    """
+    if model.kind == ModelKind.CASCADE and not model.params.get("remote"):
+        return False
     return model.provider in app().providers and model.artefact is None
 
 
@@ -31,7 +36,7 @@ def offer(session: Session, model: ModelVersion, dataset_id: int, split: str, st
     The quotes of both modes are worked out, so that the choice shows both prices.
     """
     try:
-        quotes = {mode: _quote(model, dataset_id, split, mode) for mode in _modes(state)}
+        quotes = {mode: _quote(model, dataset_id, split, mode) for mode in _modes(model, state)}
     except NewstuneError as error:
         sorry(error)
         return 0
@@ -56,8 +61,9 @@ def offer(session: Session, model: ModelVersion, dataset_id: int, split: str, st
     return first.missing
 
 
-def _modes(state: ProviderState) -> list[RunMode]:
-    return [RunMode.DIRECT, *([RunMode.BATCH] if state.batches else [])]
+def _modes(model: ModelVersion, state: ProviderState) -> list[RunMode]:
+    batches = state.batches and model.kind != ModelKind.CASCADE
+    return [RunMode.DIRECT, *([RunMode.BATCH] if batches else [])]
 
 
 def _quote(model: ModelVersion, dataset_id: int, split: str, mode: RunMode) -> PredictionQuote:
@@ -143,7 +149,7 @@ def terms(model: ModelVersion, state: ProviderState, quote: PredictionQuote, lef
     going = tn(
         "{n} article goes to **{place}** for {name}.",
         "{n} articles go to **{place}** for {name}.",
-        quote.missing,
+        quote.missing - quote.staying,
         place=destination(state),
         name=fmt.plain(model.name),
     )

@@ -1,4 +1,4 @@
-"""The registry on screen: who stands where, where a model comes from, the switch, and a trial."""
+"""The registry on screen: who stands where, where a model comes from, and a trial."""
 
 from collections.abc import Sequence
 
@@ -6,15 +6,16 @@ import pandas as pd
 import streamlit as st
 
 from core import workflows
-from core.domain.types import Stage
+from core.domain.types import ModelKind, Target
 from core.errors import NewstuneError
 from core.queries import models, overview
 from core.workflows import ProviderState
 from ui import few_shot
 from ui import format as fmt
-from ui.components import facts, perform, section, simulated_badge, sorry, stage_badge
+from ui.components import facts, section, simulated_badge, sorry, stage_badge
 from ui.endings import SOON_DAYS, retirement
 from ui.i18n import t
+from ui.promotion import gates_then
 from ui.state import Session, app
 
 
@@ -88,15 +89,7 @@ def _lineage(session: Session, row: models.RegistryRow, states: Sequence[Provide
     if dataset is not None:
         chain.append(t("dataset version {hash}", hash=fmt.short_hash(dataset.sha256)))
     st.caption(" → ".join(fmt.plain(link) for link in chain), help=t("What it was made by, and from."))
-    rows = [(t("Base model"), model.base_model), (t("Provider"), model.provider)]
-    if model.params.get("remote_model"):
-        rows.append((t("Name at the vendor"), model.params["remote_model"]))
-    if dataset is not None:
-        rows.append((t("Strategy"), fmt.word("strategy", dataset.strategy)))
-    if job is not None:
-        settings = (job.config.get("hyperparameters") or {}).items()
-        rows.append((t("Settings"), ", ".join(f"{name} = {value}" for name, value in settings) or fmt.DASH))
-    facts(rows)
+    facts([*_made_of(session, found), *_promoted(session, model)])
     few_shot.prompt(model)
     checksums = {t("Dataset version"): dataset and dataset.sha256, t("Artefact"): model.artefact_sha256}
     if any(checksums.values()):
@@ -107,102 +100,52 @@ def _lineage(session: Session, row: models.RegistryRow, states: Sequence[Provide
                     st.code(checksum, language=None, wrap_lines=True)
 
 
-def promotion(session: Session, target: str, rows: list[models.RegistryRow]) -> None:
-    """Draw the promotion with its typed reason, the rollback, and the ledger."""
-    left, right = st.columns(2, gap="medium")
-    with left.container(border=True, height="stretch"):
-        _promote(target, [row for row in rows if row.stage != Stage.CHAMPION])
-    with right.container(border=True, height="stretch"):
-        _rollback(session, target)
-    section(
-        t("History"), t("A ledger: entries are never changed. The evidence is what was known at that moment.")
+def _made_of(session: Session, found: models.Lineage) -> list[tuple[str, str]]:
+    """Return what a model version was made of."""
+    model, job, dataset = found.model, found.job, found.dataset
+    rows = [(t("Base model"), model.base_model), (t("Provider"), model.provider)]
+    if model.params.get("remote_model"):
+        rows.append((t("Name at the vendor"), model.params["remote_model"]))
+    rows += _parts(session, model)
+    if dataset is not None:
+        rows.append((t("Strategy"), fmt.word("strategy", dataset.strategy)))
+    if job is not None:
+        settings = (job.config.get("hyperparameters") or {}).items()
+        rows.append((t("Settings"), ", ".join(f"{name} = {value}" for name, value in settings) or fmt.DASH))
+    return rows
+
+
+def _promoted(session: Session, model: models.ModelVersion) -> list[tuple[str, str]]:
+    """Return each promotion of a model version, with its reason and whether a person went past the gates."""
+    targets = [model.target] if model.target else list(Target)
+    entries = [row for target in targets for row in models.ledger(session, target)]
+    mine = [row for row in entries if row.entry.action == "promote" and row.entry.to_model_id == model.id]
+    return [
+        (
+            t("Promoted {at}", at=fmt.moment(row.entry.at)),
+            t(
+                "{reason} ({who}; gates {gates})",
+                reason=row.entry.reason,
+                who=row.entry.actor,
+                gates=gates_then(row),
+            ),
+        )
+        for row in mine
+    ]
+
+
+def _parts(session: Session, model: models.ModelVersion) -> list[tuple[str, str]]:
+    """Return who answers for a cascade, and below which confidence the second is asked; else nothing."""
+    if model.kind != ModelKind.CASCADE:
+        return []
+    first, second = (
+        session.get(models.ModelVersion, model.params[f"{part}_id"]) for part in ("first", "second")
     )
-    ledger = models.ledger(session, target)
-    if not ledger:
-        st.caption(t("Nothing was promoted for this target yet."))
-        return
-    st.dataframe(
-        pd.DataFrame([_entry(row) for row in ledger]),
-        hide_index=True,
-        placeholder=fmt.DASH,
-        alt=t("Promotions"),
-    )
-
-
-def _promote(target: str, rows: list[models.RegistryRow]) -> None:
-    section(t("Promote"))
-    answering = [row for row in rows if row.model.provider in app().providers]
-    if not answering:
-        st.caption(
-            t("No other model version can answer new articles. Imported predictions cannot; train a model.")
-        )
-        return
-    with st.form("promote", border=False, clear_on_submit=True):
-        row = st.selectbox(
-            t("Model version"),
-            answering,
-            key="promote_model",
-            placeholder=fmt.DASH,
-            format_func=_candidate,
-        )
-        reason = st.text_input(
-            t("Reason"), max_chars=300, key="promote_reason", placeholder=t("why it should answer")
-        )
-        if st.form_submit_button(t("Promote to champion"), type="primary", icon=":material/verified:"):
-            perform(
-                lambda: workflows.promote(app(), row.model.id, target, reason),
-                working=t("Promoting …"),
-                done=t("{name} answers now.", name=fmt.plain(row.model.name)),
-            )
-
-
-def _candidate(row: models.RegistryRow) -> str:
-    """Return a choice of the promotion: the name with its accuracy, interval, n and test set."""
-    if row.evaluation is None:
-        return t("{name} · not evaluated yet", name=row.model.name)
-    score = models.headline(row.evaluation.metrics)
-    return t(
-        "{name} · {accuracy} ({interval}, n = {n}, on {hash})",
-        name=row.model.name,
-        accuracy=fmt.share(score["accuracy"]),
-        interval=fmt.share_interval(score["accuracy_interval"]),
-        n=fmt.number(score["n"]),
-        hash=fmt.short_hash(row.measured_on),
-    )
-
-
-def _rollback(session: Session, target: str) -> None:
-    section(t("Roll back"))
-    earlier = models.previous_champion(session, target)
-    if earlier is None:
-        st.caption(t("There is no earlier champion to go back to."))
-        return
-    st.markdown(t("Gives the target back to **{name}**.", name=fmt.plain(earlier)))
-    with st.form("rollback", border=False, clear_on_submit=True):
-        reason = st.text_input(
-            t("Reason"), max_chars=300, key="rollback_reason", placeholder=t("what went wrong")
-        )
-        if st.form_submit_button(t("Roll back"), icon=":material/undo:"):
-            perform(
-                lambda: workflows.rollback(app(), target, reason),
-                working=t("Rolling back …"),
-                done=t("{name} answers again.", name=fmt.plain(earlier)),
-            )
-
-
-def _entry(row: models.LedgerRow) -> dict[str, object]:
-    evidence = row.entry.evidence.get("evaluation") or {}
-    return {
-        t("When"): fmt.moment(row.entry.at),
-        t("What"): fmt.word("action", row.entry.action),
-        t("Before"): row.from_name or fmt.DASH,
-        t("After"): row.to_name or fmt.DASH,
-        t("Reason"): row.entry.reason,
-        t("Who"): row.entry.actor,
-        t("Accuracy then"): fmt.share(evidence.get("accuracy")),
-        t("Interval"): fmt.share_interval(evidence.get("accuracy_interval")),
-        t("n"): fmt.number(evidence.get("n")),
-    }
+    return [
+        (t("First, free"), first.name if first else fmt.DASH),
+        (t("Second, where the first is unsure"), second.name if second else fmt.DASH),
+        (t("Threshold"), f"{model.params['threshold']:g} %"),
+    ]
 
 
 def trial(session: Session, target: str) -> None:

@@ -41,7 +41,14 @@ def _pages() -> list[st.Page]:
             title=t("Models"),
             icon=":material/leaderboard:",
             url_path="models",
-            help=t("Evaluate, compare, promote, roll back, and try a headline."),
+            help=t("Who answers and how good it is; few-shot versions, and a headline to try."),
+        ),
+        st.Page(
+            PAGES["ab"],
+            title=t("A/B"),
+            icon=":material/compare_arrows:",
+            url_path="ab",
+            help=t("Compare models on stored answers and on live articles; promote and roll back."),
         ),
         st.Page(
             PAGES["costs"],

@@ -1,4 +1,4 @@
-"""Figures of models' scores: confusion, calibration, accuracies with intervals, a difference."""
+"""Figures of models' scores: confusion, calibration, accuracies with intervals."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,8 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from ui.charts import ACCENT, ON_COLOUR, QUIET, ROW, RULE, house_figure, row_labels, vertical
+from core.domain.intervals import wilson
+from ui.charts import ACCENT, ON_COLOUR, ROW, RULE, house_figure, row_labels
 
 BASELINE = "#C29A2B"
 
@@ -67,29 +68,55 @@ def confusion(
     )
 
 
-def calibration(bins: Sequence[Mapping[str, Any]], confidence: str, right: str) -> go.Figure:
-    """Return the reliability diagram: share right against stated confidence, each bin with its count."""
+def calibration(
+    bins: Sequence[Mapping[str, Any]], confidence: str, right: str, *, whiskers: bool = False
+) -> go.Figure:
+    """Return the reliability diagram: share right against stated confidence, each bin with its count.
+
+    With `whiskers` each bin has its Wilson interval, which takes its articles as independent.
+    """
     filled = [row for row in bins if row.get("n")]
+    places = [row["confidence"] for row in filled]
+    error = {"visible": False}
+    if whiskers:
+        ends = [wilson(round(row["accuracy"] * row["n"]), row["n"]) or (0.0, 1.0) for row in filled]
+        error = {
+            "type": "data",
+            "array": [high - row["accuracy"] for row, (_, high) in zip(filled, ends, strict=True)],
+            "arrayminus": [row["accuracy"] - low for row, (low, _) in zip(filled, ends, strict=True)],
+            "color": RULE,
+            "thickness": 1.5,
+            "width": 0,
+        }
     dots = go.Scatter(
-        x=[row["confidence"] for row in filled],
+        x=places,
         y=[row["accuracy"] for row in filled],
-        mode="lines+markers+text",
+        mode="lines+markers",
         line={"color": ACCENT, "width": 1.5},
         marker={"color": ACCENT, "size": [7 + min(15.0, row["n"] ** 0.5) for row in filled]},
+        error_y=error,
         text=[f"n={row['n']:,}" for row in filled],
-        textposition="top center",
         cliponaxis=False,
         hovertemplate=f"{confidence} %{{x:.0%}} · {right} %{{y:.0%}} · %{{text}}<extra></extra>",
     )
+    # the counts stand in a line of their own below: beside the dots they would cover whiskers and line
+    counts = [
+        {"x": x, "y": -0.08, "text": f"{row['n']:,}", "showarrow": False, "font": {"size": 11}}
+        for x, row in zip(places, filled, strict=True)
+    ]
+    if filled:
+        start = {"x": 0, "xref": "paper", "xanchor": "left", "y": -0.08, "text": "n", "showarrow": False}
+        counts.append(start | {"font": {"size": 11}})
     ideal = go.Scatter(
         x=[0, 1], y=[0, 1], mode="lines", line={"color": RULE, "dash": "dot", "width": 1.5}, hoverinfo="skip"
     )
-    axis = {"tickformat": ".0%", "nticks": 6}
+    axis = {"tickformat": ".0%", "tickvals": [0, 0.2, 0.4, 0.6, 0.8, 1]}
     return house_figure(
         [ideal, dots],
         270,
         xaxis=axis | {"range": [0.2, 1.03], "title": {"text": confidence}},
-        yaxis=axis | {"range": [-0.03, 1.12], "title": {"text": right}, "showgrid": True},
+        yaxis=axis | {"range": [-0.15, 1.07], "title": {"text": right}, "showgrid": True},
+        annotations=counts,
     )
 
 
@@ -150,40 +177,4 @@ def measured(rows: Sequence[Measured], majority: str) -> go.Figure:
         xaxis={"tickformat": ".0%", "range": [max(0.0, low - pad), min(1.02, high + pad)], "nticks": 6},
         yaxis={"visible": False, "range": [len(rows) - 0.5, -0.5]},
         annotations=row_labels(labels, texts, lift=18),
-    )
-
-
-def difference(
-    value: float, interval: Sequence[float] | None, margin: float, label: str, unit: str
-) -> go.Figure:
-    """Return the difference of two accuracies with its interval, zero, and the band of equivalence."""
-    edges = [value, -margin, margin, *(interval or ())]
-    reach = 1.25 * max(abs(edge) for edge in edges)
-    traces = []
-    if interval:
-        line = {"color": ACCENT, "width": 4}
-        traces.append(
-            go.Scatter(
-                x=[100 * v for v in interval], y=[label] * 2, mode="lines", line=line, hoverinfo="skip"
-            )
-        )
-    sign = "+" if value > 0 else "−" if value < 0 else "±"
-    traces.append(
-        go.Scatter(
-            x=[100 * value],
-            y=[label],
-            mode="markers+text",
-            marker={"color": ACCENT, "size": 14},
-            text=[f"<b>{sign}{100 * abs(value):.1f}</b>"],
-            textposition="top center",
-            hovertemplate=f"%{{x:+.1f}} {unit}<extra></extra>",
-        )
-    )
-    band = {"type": "rect", "x0": -100 * margin, "x1": 100 * margin, "y0": 0, "y1": 1, "yref": "paper"}
-    return house_figure(
-        traces,
-        150,
-        xaxis={"range": [-100 * reach, 100 * reach], "title": {"text": unit}, "nticks": 7},
-        yaxis={"visible": False, "range": [-0.8, 0.9]},
-        shapes=[band | {"fillcolor": QUIET, "line": {"width": 0}, "layer": "below"}, vertical(0)],
     )

@@ -1,4 +1,4 @@
-"""Scoring on screen: all models on one test part, one report in full, two models compared."""
+"""Scoring on screen: all models on one test part, and one report in full."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from core.domain.types import Split
 from core.queries import models
 from core.queries.training import DatasetVersion
 from core.workflows import ProviderState
-from ui import comparison, evaluation, prediction_runs, predictions, score_charts
+from ui import evaluation, prediction_runs, predictions, score_charts
 from ui import format as fmt
 from ui.components import empty, go_to, perform, section, show, simulated_badge
 from ui.endings import by_provider
@@ -18,7 +18,7 @@ from ui.i18n import t
 from ui.state import Session, app
 
 
-def _choose_dataset(session: Session, target: str, key: str) -> DatasetVersion | None:
+def choose_dataset(session: Session, target: str, key: str) -> DatasetVersion | None:
     """Draw the choice of the dataset version whose test part is scored; None where there is none."""
     found = models.datasets_of(session, target)
     if not found:
@@ -51,7 +51,7 @@ def evaluate(
     """Draw the scores of all models on one test part, one report in full, and what was asked of providers."""
     left, middle, right = st.columns([3, 3, 1.4], vertical_alignment="bottom")
     with left:
-        dataset = _choose_dataset(session, target, "score_on")
+        dataset = choose_dataset(session, target, "score_on")
     if dataset is None:
         return
     with middle:
@@ -132,52 +132,3 @@ def _all_scores(rows: list[models.RegistryRow], scores: Mapping[int, Any], chose
     leaked = [fmt.plain(each.model.name) for each in scored if each not in known]
     if leaked:
         st.caption(t("Left out, trained on some of these articles: {names}", names=", ".join(leaked)))
-
-
-def _place(ids: list[int | None], wanted: int | None) -> int:
-    return ids.index(wanted) if wanted in ids else 0
-
-
-def compare(session: Session, target: str, rows: list[models.RegistryRow]) -> None:
-    """Draw the choice of two model versions and their comparison."""
-    if len(rows) < 2:
-        with empty(t("A comparison needs two model versions: train one, or import predictions.")):
-            go_to("training", t("Train"), key="train_second", training_tab_next=t("Jobs"))
-        return
-    first, second, third, fourth = st.columns([3, 3, 3, 1.6], vertical_alignment="bottom")
-    with first:
-        dataset = _choose_dataset(session, target, "compare_on")
-    if dataset is None:
-        return
-    ids = [row.model.id for row in rows]
-    pair = models.compared_last(session, dataset.id or 0) or (ids[0], ids[1])
-    names = {
-        "format_func": lambda r: f"{r.model.name} · {fmt.word('stage', r.stage)}",
-        "placeholder": fmt.DASH,
-    }
-    with second:
-        champion = st.selectbox(
-            t("Champion"), rows, index=_place(ids, pair[0]), key=f"compare_champion_{target}", **names
-        )
-    others = [row for row in rows if row.model.id != champion.model.id]
-    with third:
-        challenger = st.selectbox(
-            t("Challenger"),
-            others,
-            index=_place([row.model.id for row in others], pair[1]),
-            key=f"compare_challenger_{target}",
-            **names,
-        )
-    with fourth:
-        pressed = st.button(t("Compare"), type="primary", key="compare_now", width="stretch")
-    if pressed:
-        perform(
-            lambda: workflows.compare(app(), champion.model.id, challenger.model.id, dataset.id, "test"),
-            working=t("Scoring both on the same articles …"),
-            done=t("Compared."),
-        )
-    found = models.newest_comparison(session, champion.model.id, challenger.model.id, dataset.id)
-    if found is None:
-        st.caption(t("These two are not compared on this test part yet: press Compare."))
-        return
-    comparison.report(found.report, champion.model.name, challenger.model.name)

@@ -28,6 +28,7 @@ JOBS = {
     "training poll": mark("Follow training jobs"),
     "predictions": mark("Ask models, follow batches"),
     "imports broken off": mark("Close imports that broke off"),
+    "live experiments": mark("Follow live experiments"),
 }
 #: what trainers and imports say while they work: pattern, and the sentence with its numbers in order
 _TOLD = (
@@ -101,6 +102,8 @@ _TABLES = {
     "comparison": mark("Comparisons"),
     "champion": mark("Champions"),
     "promotion": mark("Promotions"),
+    "experiment": mark("Live experiments"),
+    "experiment_item": mark("Articles of live experiments"),
     "job_run": mark("Job runs"),
 }
 _SOURCES = {

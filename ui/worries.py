@@ -3,14 +3,23 @@
 from collections.abc import Mapping
 from typing import Any
 
+from core.domain.types import Verdict
 from core.queries.overview import Alert, Worry
 from ui import format as fmt
 from ui.i18n import mark, t, tn
+from ui.live_charts import ratio
 
 _RULES = {
     "LAUNCH_UNKNOWN": mark("A paid start has no answer"),
     "BATCH_UNKNOWN": mark("A batch has no answer"),
     "DUPLICATE_LAUNCH": mark("A second job at the vendor"),
+    "experiment_concluded": mark("A live experiment has ended"),
+    "former_champion_better": mark("The former champion was better"),
+}
+#: Rules of live experiments: what they tell stands in the alert's detail as figures.
+_OF_EXPERIMENTS = {
+    "experiment_concluded": mark("Live experiment"),
+    "former_champion_better": mark("Promotion gates"),
 }
 
 
@@ -92,7 +101,35 @@ def worry(found: Worry) -> tuple[str, str, dict[str, Any]]:
 def alert(found: Alert) -> tuple[str, str, Mapping[str, Any]]:
     """Return the sentence of an alert, the page that helps, and what to preselect there."""
     kind = t(_RULES[found.rule]) if found.rule in _RULES else fmt.plain(found.rule)
+    if found.rule in _OF_EXPERIMENTS and found.detail.get("target"):
+        tab, target = t(_OF_EXPERIMENTS[found.rule]), found.detail["target"]
+        return f"**{kind}**: {_of_experiment(found)}", "ab", {"ab_tab_next": tab, "ab_target_next": target}
     text = f"**{kind}**: {fmt.plain(found.message)}"
     if found.rule == "BATCH_UNKNOWN":
         return text, "models", {"models_tab_next": t("Evaluation")}
     return text, "training", {"training_tab_next": t("Jobs")}
+
+
+def _of_experiment(found: Alert) -> str:
+    """Return what an ended experiment or a watch has shown, from the figures that the alert keeps."""
+    detail = found.detail
+    values = {
+        "champion": fmt.plain(detail["champion"]),
+        "challenger": fmt.plain(detail["challenger"]),
+        "target": fmt.word("target", detail["target"]),
+        "n": fmt.number(detail["n"]),
+    }
+    if found.rule == "former_champion_better":
+        return t(
+            "{challenger} has done better than {champion} on {n} new articles ({target}; evidence {ratio}).",
+            **values,
+            ratio=ratio(detail["e_for"] or 1.0),
+        )
+    verdicts = {
+        Verdict.BETTER: t(
+            "{challenger} is better than {champion} on {n} new articles ({target}). Nothing was promoted."
+        ),
+        Verdict.WORSE: t("{champion} is better than {challenger} on {n} new articles ({target})."),
+    }
+    undecided = t("{challenger} against {champion} is not decided after {n} new articles ({target}).")
+    return verdicts.get(detail["verdict"], undecided).format(**values)

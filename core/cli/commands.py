@@ -36,7 +36,12 @@ def datasets(app: App, _options: argparse.Namespace) -> dict[str, Any]:
 
 def dataset_build(app: App, options: argparse.Namespace) -> dict[str, Any]:
     dataset_id = workflows.build_dataset(
-        app, options.target, options.strategy, options.balance, options.split
+        app,
+        options.target,
+        options.strategy,
+        options.balance,
+        options.split,
+        test_share=options.test_share,
     )
     with reading(app.engine) as session:
         return listings.dataset(session, dataset_id)
@@ -146,11 +151,19 @@ def evaluate(app: App, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def compare(app: App, options: argparse.Namespace) -> dict[str, Any]:
-    return workflows.compare(app, options.champion, options.challenger, options.dataset, options.split)
+    pair = (options.champion, options.challenger)
+    if options.model and pair == (None, None):
+        return workflows.compare_many(app, options.model, options.dataset, options.split)
+    if options.model or None in pair:
+        raise Refused(
+            "It is not clear which models to compare",
+            "Give --champion and --challenger, or --model two to eight times",
+        )
+    return workflows.compare(app, *pair, options.dataset, options.split)
 
 
 def promote(app: App, options: argparse.Namespace) -> dict[str, Any]:
-    workflows.promote(app, options.id, options.target, options.reason)
+    workflows.promote(app, options.id, options.target, options.reason, override=options.override)
     return _champions(app)
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from core.bootstrap import App
-from core.cli import commands
-from core.domain.types import Balance, RunMode, Split, SplitMethod, Strategy, Target
+from core.cli import cascade, commands, experiments
+from core.domain.types import Balance, ExperimentMode, Family, RunMode, Split, SplitMethod, Strategy, Target
 
 ABOUT = "The same use cases as the pages, for people and for scripts."
 Command = Callable[[App, argparse.Namespace], dict[str, Any]]
@@ -52,7 +52,9 @@ def parser() -> argparse.ArgumentParser:
     _add_data_commands(command)
     _add_dataset_commands(command, groups)
     _add_model_commands(command)
+    _add_experiment_commands(command, groups)
     _add_money_commands(command)
+    _add_cascade_commands(command, groups)
     added = command("demo", commands.demo, "load the demo data into an empty database, or remove it")
     added.add_argument("--remove", action="store_true", help="remove everything that came from the demo")
     command("worker", commands.worker, "run the scheduled jobs without the dashboard")
@@ -90,6 +92,9 @@ def _add_dataset_commands(command: Callable[..., argparse.ArgumentParser], verbs
     added.add_argument("--balance", type=Balance, choices=list(Balance), default=Balance.NONE)
     added.add_argument(
         "--split", type=SplitMethod, choices=list(SplitMethod), default=SplitMethod.CHRONOLOGICAL
+    )
+    added.add_argument(
+        "--test-share", type=float, metavar="SHARE", help="share of the test part, 0.1 to 0.5 (default 0.1)"
     )
     added = command("export", commands.dataset_export, "write a dataset version as training files", verbs)
     added.add_argument("id", type=_id)
@@ -129,18 +134,56 @@ def _add_model_commands(command: Callable[..., argparse.ArgumentParser]) -> None
     scored.add_argument("--file", type=Path)
     added.add_argument("--split", type=Split, choices=list(Split), default=Split.TEST)
     added.add_argument("--map", metavar="FIELD=COLUMN,...")
-    added = command("compare", commands.compare, "compare two models on the same part of a dataset version")
-    for name in ("--champion", "--challenger", "--dataset"):
-        added.add_argument(name, type=_id, required=True)
+    added = command("compare", commands.compare, "compare models on the same part of a dataset version")
+    added.add_argument("--champion", type=_id)
+    added.add_argument("--challenger", type=_id)
+    added.add_argument(
+        "--model", type=_id, action="append", help="instead, repeated two to eight times: each with each"
+    )
+    added.add_argument("--dataset", type=_id, required=True)
     added.add_argument("--split", type=Split, choices=list(Split), default=Split.TEST)
     added = command("promote", commands.promote, "make a model the champion of a target")
     added.add_argument("id", type=_id)
     added.add_argument("--target", type=Target, choices=list(Target), required=True)
     added.add_argument("--reason", required=True)
+    added.add_argument("--override", action="store_true", help="past gates that are not passed; it is kept")
     added = command("rollback", commands.rollback, "give a target back to the champion before")
     added.add_argument("--target", type=Target, choices=list(Target), required=True)
     added.add_argument("--reason", required=True)
     _add_predict(command)
+
+
+def _add_experiment_commands(command: Callable[..., argparse.ArgumentParser], verbs_of: Any) -> None:
+    group = verbs_of.add_parser("experiment", help="hold a model against the champion on live articles")
+    verbs = group.add_subparsers(required=True, metavar="VERB")
+    added = command("start", experiments.start, "let a model challenge the champion of a target", verbs)
+    added.add_argument("challenger", type=_id)
+    added.add_argument("--target", type=Target, choices=list(Target), required=True)
+    added.add_argument(
+        "--mode", type=ExperimentMode, choices=list(ExperimentMode), default=ExperimentMode.SHADOW
+    )
+    added.add_argument("--family", type=Family, choices=list(Family), help="default: articles of all")
+    added.add_argument("--allocation", type=float, default=0.5, help="challenger's share of a split, 0-1")
+    added.add_argument("--effect", type=float, default=0.1, help="difference to be seen, 0.1 = 10 points")
+    added.add_argument("--days", type=int, help="how long at most")
+    added.add_argument("--reason", default="")
+    added.add_argument("--budget", type=_usd, metavar="USD", help="what its questions may cost in all")
+    _add_yes(added)
+    added = command("list", experiments.list_, "list live experiments, newest first", verbs)
+    added.add_argument("--target", type=Target, choices=list(Target))
+    added.add_argument("--all", action="store_true", help="archived ones too")
+    for name, run, text in (
+        ("show", experiments.show, "show an experiment with its evidence"),
+        ("stop", experiments.stop, "end an experiment; what it has shown is kept"),
+        ("archive", experiments.archive, "put an ended experiment out of the way"),
+    ):
+        added = command(name, run, text, verbs)
+        added.add_argument("id", type=_id)
+        if name == "stop":
+            added.add_argument("--reason", required=True)
+    added = command("gates", experiments.gates, "show what stands between a model and the champion's place")
+    added.add_argument("id", type=_id)
+    added.add_argument("--target", type=Target, choices=list(Target), required=True)
 
 
 def _add_predict(command: Callable[..., argparse.ArgumentParser]) -> None:
@@ -168,6 +211,25 @@ def _add_money_commands(command: Callable[..., argparse.ArgumentParser]) -> None
     added = command("budget", commands.budget, "show or set the month's budget")
     added.add_argument("--set", type=_usd, metavar="USD", help="monthly cap in US dollars")
     added.add_argument("--warn", type=float, metavar="SHARE", help="share from which to warn, 0-1")
+
+
+def _add_cascade_commands(command: Callable[..., argparse.ArgumentParser], verbs_of: Any) -> None:
+    group = verbs_of.add_parser(
+        "cascade", help="let a local model answer first, a dearer one where it is unsure"
+    )
+    verbs = group.add_subparsers(required=True, metavar="VERB")
+    seen = command("curve", cascade.curve, "show accuracy, cost and latency over the threshold", verbs)
+    made = command("create", cascade.create, "make a cascade of two models", verbs)
+    made.add_argument(
+        "--threshold", type=float, metavar="PERCENT", help="default: the one that the curve chooses"
+    )
+    for added in (seen, made):
+        added.add_argument("--first", type=_id, required=True, help="the local model that answers first")
+        added.add_argument("--second", type=_id, required=True, help="the model asked where it is unsure")
+        added.add_argument("--dataset", type=_id, required=True, help="its validation part is measured on")
+    added = command("proof", cascade.proof, "write the proof pack of a promotion or a rollback")
+    added.add_argument("id", type=_id)
+    added.add_argument("--out", type=Path, required=True, help="zip file to write")
 
 
 def _add_yes(added: argparse.ArgumentParser) -> None:

@@ -39,14 +39,30 @@ WARNING_SENTENCES = {
 Warning_ = dict[str, Any]
 
 
+#: Smallest and largest test share that may be asked for.
+TEST_SHARES = (0.1, 0.5)
+
+
 @dataclass(frozen=True)
 class Recipe:
-    """What the user chose. Chronological, unbalanced and unfiltered unless said otherwise."""
+    """What the user chose. Chronological, unbalanced and unfiltered unless said otherwise.
+
+    `test_share` None leaves the shares to the policy; 0.1 to 0.5 takes the test part's growth from the
+    training part and leaves the validation part as it is.
+    """
 
     target: Target
     strategy: Strategy = Strategy.ALL_VERIFIED
     balance: Balance = Balance.NONE
     split_method: SplitMethod = SplitMethod.CHRONOLOGICAL
+    test_share: float | None = None
+
+    def shares(self, policy: Policy) -> dict[str, float]:
+        """Return ``train_share`` and ``validation_share``; what they leave is the test part's."""
+        validation = policy.validation_share
+        # rounded, so that 0.1 gives the policy's own 0.8 to the last bit
+        train = policy.train_share if self.test_share is None else round(1 - validation - self.test_share, 9)
+        return {"train_share": train, "validation_share": validation}
 
 
 @dataclass(frozen=True)
@@ -136,10 +152,16 @@ def _refuse_impossible(candidates: Sequence[Candidate], recipe: Recipe) -> None:
             "Samples of one day share one market move, so a random split would test on what was trained on",
             "Build the target direction with --split chronological",
         )
+    low, high = TEST_SHARES
+    if recipe.test_share is not None and not low <= recipe.test_share <= high:
+        raise Refused(
+            f"A test share of {recipe.test_share:g} is outside {low:g} to {high:g}",
+            "Choose a share in between: 0.1 is the plan's, 0.3 of 700 samples decides ten points",
+        )
 
 
 def _divide(candidates: Sequence[Candidate], recipe: Recipe, policy: Policy) -> Division:
-    shares = {"train_share": policy.train_share, "validation_share": policy.validation_share}
+    shares = recipe.shares(policy)
     if recipe.split_method == SplitMethod.STRATIFIED:
         return split_by_class(candidates, seed=policy.split_seed, **shares)
     return split_chronologically(candidates, recipe.target, **shares)

@@ -11,7 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.domain import intervals
+from core.domain.calibration import calibration
 from core.domain.intervals import RESAMPLES, Floats, Interval
+from core.domain.policy import Policy
+from core.domain.selective import abstention
 from core.domain.types import Sentiment, Target
 
 CLASSES: tuple[str, ...] = tuple(str(sentiment) for sentiment in Sentiment)
@@ -19,7 +22,7 @@ CLASSES: tuple[str, ...] = tuple(str(sentiment) for sentiment in Sentiment)
 WILSON = "wilson"
 BY_DAY = "market-day bootstrap"
 
-_BINS = 10
+_POLICY = Policy()
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ def evaluate(
     intraday: Sequence[bool] | None = None,
     latency_ms: Sequence[float | None] | None = None,
     asked: int | None = None,
+    policy: Policy = _POLICY,
     seed: int,
 ) -> dict[str, Any]:
     """Return the evaluation report of one model on one set of rows, as plain JSON values.
@@ -85,6 +89,8 @@ def evaluate(
         Milliseconds each answer took.
     asked : int, optional
         Rows the model was asked for; by default all of `gold`.
+    policy : Policy
+        Accuracy that the answers kept by a confidence threshold shall have, and how sure of it to be.
     seed : int
         Seed of the bootstraps.
 
@@ -95,20 +101,41 @@ def evaluate(
         with fewer than two of them); ``macro_f1`` over the classes present in gold or predictions with
         a percentile bootstrap interval; ``brier`` is the top-label Brier score, mean of
         (confidence - right)^2, since only the top probability is known of every kind of model; ``ece``
-        is the top-label expected calibration error in ten equal-width bins.
+        is the top-label expected calibration error in ten equal-width bins, with ``ece_null`` and
+        ``spiegelhalter`` (see `calibration.calibration`); ``abstention`` is accuracy against coverage with
+        the threshold chosen (see `selective.abstention`).
     """
     kept = [i for i, answer in enumerate(predicted) if answer is not None]
     days = None if market_days is None else [str(market_days[i]) for i in kept]
     answers = Answers([str(gold[i]) for i in kept], [str(predicted[i]) for i in kept], days, str(target))
     late = None if intraday is None else [bool(intraday[i]) for i in kept]
+    stated = [None if confidence is None else confidence[i] for i in kept]
     return {
         **_scores(answers, seed),
-        **calibration(answers.right, _shares(confidence, kept)),
+        **certainty(answers, stated, policy=policy, seed=seed),
         "latency_ms": _latency(latency_ms),
         "market_days": len(set(days)) if days is not None and target == Target.DIRECTION else None,
         "asked": len(gold) if asked is None else asked,
         "answered": len(kept),
         "without_intraday": _without_intraday(answers, late, seed),
+    }
+
+
+def certainty(
+    answers: Answers, confidence: Sequence[float | None], *, policy: Policy, seed: int
+) -> dict[str, Any]:
+    """Return what the stated confidences (0-100, None where there is none) of answers are worth."""
+    stated = np.array([np.nan if value is None else value for value in confidence], dtype=float)
+    days = answers.days if answers.target == Target.DIRECTION else None
+    return {
+        **calibration(answers.right, stated / 100, days=days, seed=seed),
+        "abstention": abstention(
+            answers.right,
+            stated,
+            accuracy=policy.abstention_accuracy,
+            level=policy.abstention_confidence,
+            days=days,
+        ),
     }
 
 
@@ -158,18 +185,6 @@ def macro_f1(confusions: NDArray[Any]) -> Floats:
     return np.asarray(np.divide(f1.sum(axis=-1), number, out=empty, where=number > 0), dtype=float)
 
 
-def calibration(right: Floats, confidence: Floats) -> dict[str, Any]:
-    """Return Brier score, ECE and its bins over the rows whose confidence (0-1) is not NaN."""
-    known = ~np.isnan(confidence)
-    if not known.any():
-        return {"brier": None, "ece": None, "ece_bins": []}
-    sure, right = confidence[known], right[known]
-    which = np.minimum((sure * _BINS).astype(int), _BINS - 1)
-    bins = [_bin(i, sure[which == i], right[which == i]) for i in range(_BINS)]
-    gap = sum(b["n"] * abs(b["confidence"] - b["accuracy"]) for b in bins if b["n"])
-    return {"brier": float(np.mean((sure - right) ** 2)), "ece": float(gap / len(sure)), "ece_bins": bins}
-
-
 def _scores(answers: Answers, seed: int) -> dict[str, Any]:
     counts, known = answers.confusion(), bool(answers.gold)
     interval, method = accuracy_interval(answers, seed)
@@ -183,10 +198,15 @@ def _scores(answers: Answers, seed: int) -> dict[str, Any]:
         "macro_f1": float(macro_f1(counts)) if known else None,
         "macro_f1_interval": _listed(macro_f1_interval(answers, seed)),
         "per_class": _per_class(counts),
-        "confusion": {g: dict(zip(CLASSES, map(int, counts[i]), strict=True)) for i, g in enumerate(CLASSES)},
+        "confusion": as_rows(counts),
         "majority": share,
         "majority_label": label,
     }
+
+
+def as_rows(counts: NDArray[np.int64]) -> dict[str, dict[str, int]]:
+    """Return a confusion matrix (3, 3) by name: gold class -> predicted class -> rows."""
+    return {gold: dict(zip(CLASSES, map(int, counts[i]), strict=True)) for i, gold in enumerate(CLASSES)}
 
 
 def _per_class(counts: NDArray[np.int64]) -> dict[str, dict[str, Any]]:
@@ -211,22 +231,6 @@ def _without_intraday(answers: Answers, intraday: list[bool] | None, seed: int) 
     interval, _ = accuracy_interval(rest, seed)
     accuracy = float(rest.right.mean()) if rest.gold else None
     return {"n": len(rest.gold), "accuracy": accuracy, "interval": _listed(interval)}
-
-
-def _shares(confidence: Sequence[float | None] | None, kept: list[int]) -> Floats:
-    chosen = [None if confidence is None else confidence[i] for i in kept]
-    return np.array([np.nan if value is None else value / 100 for value in chosen], dtype=float)
-
-
-def _bin(i: int, confidence: Floats, right: Floats) -> dict[str, Any]:
-    n = len(right)
-    return {
-        "low": i / _BINS,
-        "high": (i + 1) / _BINS,
-        "n": n,
-        "confidence": float(confidence.mean()) if n else None,
-        "accuracy": float(right.mean()) if n else None,
-    }
 
 
 def _latency(latency_ms: Sequence[float | None] | None) -> dict[str, float] | None:

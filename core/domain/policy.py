@@ -48,6 +48,14 @@ class Policy:
         Seconds after which a challenger's answer counts as none.
     plan_gain, plan_accuracy, plan_latency_cut : float
         The plan's targets: gain in accuracy over few-shot, accuracy to reach, share of latency saved.
+    drift_reference_days, drift_reference_labels : int
+        Days with labels, and labels, from which a model version's accuracy is taken as its reference.
+    drift_drop : float
+        Fall in accuracy that the drift statistics are tuned to find.
+    drift_false_alarm_days : int
+        Days between the false alarms of each drift statistic, on average.
+    shift_level : float
+        p value below which a week's inputs or answers count as differently mixed.
     system_prompt : str
         First message of every training example, stored with the model version.
     """
@@ -84,6 +92,11 @@ class Policy:
     plan_gain: float = 0.1
     plan_accuracy: float = 0.8
     plan_latency_cut: float = 0.3
+    drift_reference_days: int = 30
+    drift_reference_labels: int = 500
+    drift_drop: float = 0.1
+    drift_false_alarm_days: int = 180
+    shift_level: float = 0.001
     system_prompt: str = "당신은 금융 시장 전문 뉴스 분석가입니다."
 
     def __post_init__(self) -> None:

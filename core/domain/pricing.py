@@ -137,6 +137,8 @@ class Quote:
         The prices used.
     tokens_in, tokens_out : TokenEstimate
         What was multiplied: billed training tokens or prompts, and answers.
+    n : int or None
+        Requests it is about; None of a training.
     """
 
     low: int
@@ -145,6 +147,7 @@ class Quote:
     prices: tuple[Price, ...]
     tokens_in: TokenEstimate
     tokens_out: TokenEstimate = _NO_TOKENS
+    n: int | None = None
 
     @property
     def certain(self) -> bool:
@@ -160,7 +163,7 @@ class Quote:
             "tokens_in": vars(self.tokens_in),
             "tokens_out": vars(self.tokens_out),
             "prices": [price.as_json() for price in self.prices],
-        }
+        } | ({} if self.n is None else {"n": self.n})
 
 
 @dataclass(frozen=True)
@@ -258,7 +261,7 @@ def prediction_quote(
             (prompts.high, answers.high),
         )
     )
-    return Quote(low, likely, high + n, prices, prompts, answers)
+    return Quote(low, likely, high + n, prices, prompts, answers, n)
 
 
 def _kinds(*, batch: bool) -> tuple[PriceKind, PriceKind]:

@@ -77,13 +77,20 @@ def chat_example(system: str, title: str, body: str | None, answer: Answer) -> d
 
 def assistant_message(answer: Answer) -> str:
     """Return the answer as one line of compact JSON with Korean as it is."""
+    return answer_line(answer.sentiment, answer.confidence, answer.keywords, answer.reason)
+
+
+def answer_line(
+    sentiment: Sentiment, confidence: float | None, keywords: Sequence[str], reason: str | None
+) -> str:
+    """Return an answer's fields as one line of compact JSON; the confidence as a whole number, None as null."""
     fields: dict[str, Any] = {
-        "sentiment": str(answer.sentiment),
-        "confidence": answer.confidence,
-        "keywords": list(answer.keywords),
+        "sentiment": str(sentiment),
+        "confidence": None if confidence is None else round(confidence),
+        "keywords": list(keywords),
     }
-    if answer.reason:
-        fields["reason"] = answer.reason
+    if reason:
+        fields["reason"] = reason
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
 
 

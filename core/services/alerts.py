@@ -1,8 +1,11 @@
-"""Taking note of alerts."""
+"""Opening alerts, closing them, and taking note of them."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
-from sqlmodel import Session
+from sqlalchemy import update
+from sqlmodel import Session, col, select
 
 from core.domain.types import AlertState
 from core.errors import NotFound, Refused
@@ -29,3 +32,32 @@ def acknowledge(session: Session, alert_id: int, *, actor: str, now: datetime) -
     session.add(alert)
     session.commit()
     return alert
+
+
+def open_alert(
+    session: Session, *, key: str, rule: str, message: str, detail: Mapping[str, Any], now: datetime
+) -> Alert:
+    """Tell people of something, one row for a `key`; the caller commits, with what the alert tells of.
+
+    One that is open or acknowledged stays so, with the new message; one that was resolved opens again.
+    """
+    row = session.exec(select(Alert).where(Alert.key == key)).first()
+    row = row or Alert(key=key, rule=rule, message=message, at=now)
+    row.message, row.detail = message, dict(detail)
+    if row.state == AlertState.RESOLVED:
+        row.state, row.at, row.closed_at = AlertState.OPEN, now, None
+    session.add(row)
+    return row
+
+
+def resolve(session: Session, *, rule: str, target: str, now: datetime) -> int:
+    """Close the alerts of a rule that tell of a target, and return how many; the caller commits."""
+    mine = (
+        col(Alert.rule) == rule,
+        col(Alert.detail)["target"].as_string() == target,
+        col(Alert.state) != AlertState.RESOLVED,
+    )
+    closed = session.connection().execute(
+        update(Alert).where(*mine).values(state=AlertState.RESOLVED, closed_at=now)
+    )
+    return closed.rowcount

@@ -23,9 +23,11 @@ MAX_HOURS = Decimal(17_520)
 HOURLY = {CostPurpose.HOSTING: PriceKind.HOSTING_HOUR, CostPurpose.GPU: PriceKind.GPU_HOUR}
 
 
-def price_book(session: Session, shipped: Iterable[Price]) -> PriceBook:
-    """Return all prices: the newest that a person entered for each thing, then the shipped ones."""
+def price_book(session: Session, shipped: Iterable[Price], *, until: datetime | None = None) -> PriceBook:
+    """Return all prices: the newest that a person entered for each thing (`until` a moment), then the shipped."""
     newest = select(func.max(PriceEdit.id)).group_by(PriceEdit.provider, PriceEdit.model, PriceEdit.kind)
+    if until is not None:
+        newest = newest.where(PriceEdit.at <= until)
     edits = session.exec(select(PriceEdit).where(col(PriceEdit.id).in_(newest)).order_by(col(PriceEdit.id)))
     return PriceBook([*(_entered(edit) for edit in edits), *shipped])
 

@@ -39,6 +39,7 @@ def build_dataset(
     strategy: Strategy = Strategy.ALL_VERIFIED,
     balance: Balance = Balance.NONE,
     split_method: SplitMethod = SplitMethod.CHRONOLOGICAL,
+    test_share: float | None = None,
     now: datetime,
 ) -> DatasetVersion:
     """Store a dataset version and return it; the same samples and recipe return the version there is.
@@ -49,6 +50,9 @@ def build_dataset(
         A writing session; committed here. Its lock makes two builders of one version meet.
     target : Target or None
         None takes the target with more samples, sentiment when equal.
+    test_share : float or None
+        Share of the samples to test on, 0.1 to 0.5, taken from the training part; None: the policy's. A
+        share that deals the samples as another did gives the same version.
     now : datetime
         Aware UTC, stored as the time of the build.
 
@@ -58,7 +62,13 @@ def build_dataset(
         If there is no sample, a needed part would be empty, or a rule forbids the recipe.
     """
     plan = preview_dataset(
-        session, policy, target=target, strategy=strategy, balance=balance, split_method=split_method
+        session,
+        policy,
+        target=target,
+        strategy=strategy,
+        balance=balance,
+        split_method=split_method,
+        test_share=test_share,
     )
     known = session.exec(select(DatasetVersion).where(DatasetVersion.sha256 == plan.sha256)).first()
     if known is not None:
@@ -89,6 +99,7 @@ def preview_dataset(
     strategy: Strategy = Strategy.ALL_VERIFIED,
     balance: Balance = Balance.NONE,
     split_method: SplitMethod = SplitMethod.CHRONOLOGICAL,
+    test_share: float | None = None,
 ) -> DatasetPlan:
     """Return what `build_dataset` would store, storing nothing. Refuses what it would refuse."""
     by_target = {each: load_candidates(session, policy, each) for each in Target if target in (None, each)}
@@ -98,7 +109,8 @@ def preview_dataset(
             f"There is no verified sample{f' for the target {target}' if target else ' yet'}",
             "Import a table with labels (for sentiment), or back-fill market closes (for direction)",
         )
-    return plan_dataset(by_target[chosen], Recipe(chosen, strategy, balance, split_method), policy)
+    recipe = Recipe(chosen, strategy, balance, split_method, test_share)
+    return plan_dataset(by_target[chosen], recipe, policy)
 
 
 def load_candidates(session: Session, policy: Policy, target: Target) -> list[Candidate]:
@@ -198,10 +210,11 @@ def _item_rows(plan: DatasetPlan, dataset_id: int | None) -> list[dict[str, Any]
 
 
 def _config(plan: DatasetPlan, policy: Policy) -> dict[str, Any]:
+    shares = plan.recipe.shares(policy)
     return {
         "warnings": list(plan.warnings),
-        "train_share": policy.train_share,
-        "validation_share": policy.validation_share,
+        **shares,
+        "test_share": round(1 - sum(shares.values()), 9),
         "split_seed": policy.split_seed,
         "day_accuracy_gate": policy.day_accuracy_gate,
         "direction_threshold_general_pct": policy.direction_threshold_general_pct,

@@ -1,131 +1,129 @@
 """Answering: who answers for a new article, what a model has not answered yet, and keeping the answers."""
 
-import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from time import perf_counter
+from typing import Any
 
+from sqlalchemy import bindparam
+from sqlalchemy import text as sql
 from sqlmodel import Session, col, func, select
 
 from core.db import CHUNK, insert_new, let_go
+from core.domain.question import Question
 from core.domain.records import ArticleRecord
 from core.domain.text import clean_article, content_hash
-from core.domain.types import Family, Flag, Origin, Reason, Split, Target
-from core.errors import InputRejected, Place, Refused
+from core.domain.types import Flag, Origin, Reason, Split, Target
+from core.errors import Refused
 from core.models import Article, Champion, DatasetItem, ModelVersion, Prediction
 from core.providers.base import Forecast, NewsText, Predictor, Reply, Usage
 
-MAX_TITLE_CHARS = 1_000
-MAX_BODY_CHARS = 20_000
-MAX_ID_CHARS = 200
 #: Articles asked one by one, for the latency of a single answer.
 TIMED = 50
 
 
-class TooLong(InputRejected):
-    """A text, or a request as a whole, is longer than is read."""
+@dataclass(frozen=True)
+class Champions:
+    """Who answers now, by target, and since when."""
+
+    by_target: Mapping[Target, ModelVersion]
+    since: Mapping[Target, datetime]
+
+    def of(self, target: Target | None) -> tuple[ModelVersion, Target]:
+        """Return the champion that answers, and for which target.
+
+        Without a `target`: the champion for sentiment, else the only champion there is.
+
+        Raises
+        ------
+        Refused
+            If no champion fits.
+        """
+        if target is None:
+            known = self.by_target
+            target = Target.SENTIMENT if Target.SENTIMENT in known else next(iter(known), None)
+        if target is None or target not in self.by_target:
+            wanted = f" for the target '{target}'" if target else ""
+            raise Refused(f"There is no champion{wanted} to answer", "Train a model and promote it first")
+        return self.by_target[target], target
+
+
+def champions(session: Session) -> Champions:
+    """Return who answers now, for every target that has a champion."""
+    query = select(Champion.target, Champion.since, ModelVersion).join(
+        ModelVersion, col(ModelVersion.id) == col(Champion.model_id)
+    )
+    rows = session.exec(query.order_by(col(Champion.target))).all()
+    return Champions(
+        {Target(target): model for target, _, model in rows}, {Target(target): at for target, at, _ in rows}
+    )
+
+
+_STAMP = sql(
+    "SELECT target, model_id, since FROM champion"
+    " UNION ALL SELECT status, id, started_at FROM experiment WHERE status = 'running' ORDER BY 1, 2"
+)
+
+
+def answering_stamp(session: Session) -> tuple[Any, ...]:
+    """Return a value that changes with who answers and which experiments run: cheaper than looking at both."""
+    return tuple(map(tuple, session.connection().execute(_STAMP)))
+
+
+def models_of(session: Session, ids: Collection[int]) -> dict[int, ModelVersion]:
+    """Return model versions by id."""
+    rows = session.exec(select(ModelVersion).where(col(ModelVersion.id).in_(ids))) if ids else ()
+    return {int(model.id or 0): model for model in rows}
 
 
 @dataclass(frozen=True)
-class Question:
-    """A news item to be judged, checked on the way in.
+class Said:
+    """What a model said of a stored article when it was asked by a request.
 
     Parameters
     ----------
-    title : str
-        Headline, 1 to 1,000 characters.
-    body : str or None
-        Text, at most 20,000 characters.
-    publisher : str or None
-        Name of the medium.
-    family : Family
-        Which market the article speaks of.
-
-    Raises
-    ------
-    InputRejected
-        If a text is blank or over-long, or holds half a character (a lone surrogate) or a NUL.
+    article_id, model_id : int
+        Of what, and who.
+    request_id : str
+        The question's name: one answer a model and request is kept.
+    reply : Reply
+        With a forecast; one without is no answer and is not kept.
     """
 
-    title: str
-    body: str | None = None
-    publisher: str | None = None
-    family: Family = Family.GENERAL
-
-    def __post_init__(self) -> None:
-        check_text("title", self.title, MAX_TITLE_CHARS)
-        if not self.title.strip():
-            raise InputRejected(Place("request", column="title"), "it is empty", "Send the headline")
-        for name, value, limit in (("content", self.body, MAX_BODY_CHARS), ("source", self.publisher, 200)):
-            if value is not None:
-                check_text(name, value, limit)
+    article_id: int
+    model_id: int
+    request_id: str
+    reply: Reply
 
 
-def check_text(name: str, value: str, limit: int) -> None:
-    """Raise TooLong or InputRejected where a field is no text that can be kept and read again."""
-    place = Place("request", column=name)
-    if len(value) > limit:
-        raise TooLong(place, f"it has {len(value):,} characters; {limit:,} are allowed", "Shorten it")
-    if any(unicodedata.category(char) in ("Cc", "Cs") and char not in "\t\n\r" for char in value):
-        raise InputRejected(place, "it holds a control character or half a character", "Send plain text")
+def keep_answers(session: Session, answers: Sequence[Said], *, now: datetime) -> int:
+    """Keep the answers that are some, and return how many went in; the caller commits."""
+    rows = [_answer_row(said, now) for said in answers if said.reply.forecast is not None]
+    return insert_new(session, Prediction, rows)
 
 
-def answering_model(session: Session, target: Target | None) -> tuple[ModelVersion, Target]:
-    """Return the champion that answers, and for which target.
-
-    Without a `target`: the champion for sentiment, else the only champion there is.
-
-    Raises
-    ------
-    Refused
-        If no champion fits.
-    """
-    champions = {
-        Target(entry.target): entry.model_id
-        for entry in session.exec(select(Champion).order_by(Champion.target))
+def _answer_row(said: Said, now: datetime) -> dict[str, Any]:
+    forecast, usage = said.reply.forecast, said.reply.usage or Usage()
+    assert forecast is not None  # noqa: S101 - the caller has looked
+    return {
+        "article_id": said.article_id,
+        "model_id": said.model_id,
+        "request_id": said.request_id,
+        "sentiment": forecast.sentiment,
+        "confidence": forecast.confidence,
+        "keywords": list(forecast.keywords),
+        "rationale": forecast.rationale,
+        "latency_ms": said.reply.latency_ms,
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "answered_by": said.reply.answered_by,
+        "created_at": now,
     }
-    if target is None:
-        target = Target.SENTIMENT if Target.SENTIMENT in champions else next(iter(champions), None)
-    if target is None or target not in champions:
-        wanted = f" for the target '{target}'" if target else ""
-        raise Refused(f"There is no champion{wanted} to answer", "Train a model and promote it first")
-    return session.get_one(ModelVersion, champions[target]), target
 
 
-def store_answer(
-    session: Session,
-    question: Question,
-    reply: Reply,
-    *,
-    model_id: int,
-    request_id: str,
-    now: datetime,
-) -> int:
-    """Keep a question as an article (found again by its content) with the answer; return the article's id."""
-    [article_id] = keep_articles(session, [_asked_article(question, now)], now=now)
-    forecast, usage = reply.forecast, reply.usage or Usage()
-    if forecast is not None:
-        answer = {
-            "article_id": article_id,
-            "model_id": model_id,
-            "request_id": request_id,
-            "sentiment": forecast.sentiment,
-            "confidence": forecast.confidence,
-            "keywords": list(forecast.keywords),
-            "rationale": forecast.rationale,
-            "latency_ms": reply.latency_ms,
-            "prompt_tokens": usage.prompt_tokens,
-            "completion_tokens": usage.completion_tokens,
-            "answered_by": reply.answered_by,
-            "created_at": now,
-        }
-        insert_new(session, Prediction, [answer])
-    session.commit()
-    return article_id
-
-
-def _asked_article(question: Question, now: datetime) -> ArticleRecord:
+def asked_article(question: Question, now: datetime) -> ArticleRecord:
+    """Return a question as an article, cleaned like one of any other source."""
     title, body, flags, placeholder = clean_article(question.title, question.body)
     digest = content_hash(title, body)
     return ArticleRecord(
@@ -135,6 +133,7 @@ def _asked_article(question: Question, now: datetime) -> ArticleRecord:
         title=title,
         body=body,
         content_hash=digest,
+        url=question.url,
         publisher=question.publisher,
         # the contract has no publication time: the moment of asking is the best that is known
         scraped_at=now,
@@ -159,13 +158,19 @@ def keep_articles(session: Session, records: Sequence[ArticleRecord], *, now: da
     return [known[record.content_hash] for record in records]
 
 
+#: The first article of each text that is stored. Built once: a statement takes longer to build than to run.
+_BY_CONTENT = (
+    select(Article.content_hash, func.min(Article.id))
+    .where(col(Article.content_hash).in_(bindparam("hashes", expanding=True)))
+    .group_by(col(Article.content_hash))
+)
+
+
 def _by_content(session: Session, hashes: Sequence[str]) -> dict[str, int]:
     """Return the first article of each text that is stored."""
     found: dict[str, int] = {}
     for start in range(0, len(hashes), CHUNK):
-        some = col(Article.content_hash).in_(hashes[start : start + CHUNK])
-        query = select(Article.content_hash, func.min(Article.id)).where(some)
-        grouped = session.exec(query.group_by(col(Article.content_hash)))
+        grouped = session.connection().execute(_BY_CONTENT, {"hashes": hashes[start : start + CHUNK]})
         found.update((digest, int(article_id or 0)) for digest, article_id in grouped)
     return found
 

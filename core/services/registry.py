@@ -1,5 +1,6 @@
 """Who answers for a target: promotion and rollback, with a ledger that is never changed."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -19,14 +20,20 @@ def promote(
     reason: str,
     actor: str,
     answering_providers: frozenset[str],
+    instead_of: int | None,
+    gates: Mapping[str, Any],
     now: datetime,
 ) -> Promotion:
-    """Make a model version the champion of a target.
+    """Make a model version the champion of a target, and commit.
 
     Parameters
     ----------
     answering_providers : frozenset of str
         Providers that can answer a new article; a model of any other cannot be promoted.
+    instead_of : int or None
+        The champion that the gates were measured against, None where there was none.
+    gates : mapping
+        What the gates said and whether a person went past them; kept with the promotion.
 
     Raises
     ------
@@ -34,25 +41,36 @@ def promote(
         If the model version does not exist.
     Refused
         If no reason is given, the model was trained for the other target, it cannot answer new
-        articles, or it is the champion already.
+        articles, it is the champion already, or another champion has come since the gates were measured.
     """
     model = get_model(session, model_id)
-    _check_promotable(session, model, target, reason, answering_providers)
-    champion = session.get(Champion, target)
+    check_promotable(session, model, target, reason, answering_providers)
+    former = champion_id(session, target)
+    if instead_of != former:
+        raise Refused(
+            f"The champion for '{target}' has changed meanwhile",
+            "Look at the gates against the new champion, then decide again",
+        )
     entry = Promotion(
         target=target,
         action="promote",
-        from_model_id=champion.model_id if champion else None,
+        from_model_id=former,
         to_model_id=model_id,
         reason=reason.strip(),
         actor=actor,
-        evidence=_evidence(session, model_id, target),
+        evidence=_evidence(session, model_id, target) | dict(gates),
         at=now,
     )
     _crown(session, target, model_id, now)
     session.add(entry)
     session.commit()
     return entry
+
+
+def champion_id(session: Session, target: Target) -> int | None:
+    """Return the model version that answers for a target; None where there is none."""
+    champion = session.get(Champion, target)
+    return champion.model_id if champion else None
 
 
 def get_model(session: Session, model_id: int) -> ModelVersion:
@@ -63,9 +81,10 @@ def get_model(session: Session, model_id: int) -> ModelVersion:
     return model
 
 
-def _check_promotable(
+def check_promotable(
     session: Session, model: ModelVersion, target: Target, reason: str, answering: frozenset[str]
 ) -> None:
+    """Raise Refused where a model cannot become the champion of a target, whatever its evidence."""
     if not reason.strip():
         raise Refused("A promotion needs a reason", "Write in a few words why this model should answer")
     if model.target is not None and model.target != target:
@@ -78,8 +97,7 @@ def _check_promotable(
             f"{model.name} has stored predictions only and cannot answer a new article",
             "Promote a model of a provider that can answer, such as a local one",
         )
-    champion = session.get(Champion, target)
-    if champion is not None and champion.model_id == model.id:
+    if champion_id(session, target) == model.id:
         raise Refused(f"{model.name} is the champion for '{target}' already", "Choose another model")
 
 

@@ -4,9 +4,11 @@ Services never call each other; a sequence that several callers need stands here
 takes the application, opens its own sessions, and holds no transaction over slow work.
 """
 
+from core.services.experiments import Wish
 from core.services.training import Request, TrainingQuote
 from core.workflows.alerts import acknowledge_alert
-from core.workflows.answers import answer, predict_text
+from core.workflows.analysis import AnalysisWish, analysis_day, as_analysis
+from core.workflows.answers import SERVED, answer, as_parent, predict_text, served_models
 from core.workflows.background import (
     JOBS,
     Job,
@@ -17,6 +19,7 @@ from core.workflows.background import (
     run_job_now,
     settle_outcomes,
 )
+from core.workflows.cascades import cascade_curve, create_cascade
 from core.workflows.costs import (
     budget_report,
     costs_report,
@@ -37,6 +40,18 @@ from core.workflows.data import (
     start_import_parent,
     start_import_upload,
 )
+from core.workflows.desk import AnswerDesk
+from core.workflows.desk_of_app import desk_of
+from core.workflows.experiment_job import follow_experiments
+from core.workflows.experiments import (
+    Plan,
+    SidePrice,
+    archive_experiment,
+    experiment_evidence,
+    plan_experiment,
+    start_experiment,
+    stop_experiment,
+)
 from core.workflows.prediction_file import predict_file
 from core.workflows.predictions import (
     PredictionQuote,
@@ -51,7 +66,8 @@ from core.workflows.predictions import (
     wait_for_predictions,
 )
 from core.workflows.prices import article_costs, edit_price, hourly_price, price_table
-from core.workflows.promotion import promote, rollback
+from core.workflows.promotion import GateReport, Promoted, promote, promotion_gates, rollback
+from core.workflows.proof import proof_pack, write_proof
 from core.workflows.providers import (
     ProviderState,
     check_provider,
@@ -59,7 +75,7 @@ from core.workflows.providers import (
     provider_states,
     providers_report,
 )
-from core.workflows.scoring import compare, evaluate, evaluate_file
+from core.workflows.scoring import compare, compare_many, evaluate, evaluate_file
 from core.workflows.sweeps import PILOT_ROWS, SweepQuote, pilot, quote_sweep, start_sweep
 from core.workflows.training import (
     Started,
@@ -78,35 +94,53 @@ from core.workflows.training import (
 __all__ = [
     "JOBS",
     "PILOT_ROWS",
+    "SERVED",
+    "AnalysisWish",
+    "AnswerDesk",
+    "GateReport",
     "Job",
+    "Plan",
     "PredictionQuote",
+    "Promoted",
     "ProviderState",
     "Request",
+    "SidePrice",
     "Started",
     "SweepQuote",
     "TrainingQuote",
+    "Wish",
     "acknowledge_alert",
+    "analysis_day",
     "answer",
+    "archive_experiment",
     "article_costs",
+    "as_analysis",
+    "as_parent",
     "backfill_market",
     "budget_report",
     "build_dataset",
     "cancel_predictions",
     "cancel_training",
+    "cascade_curve",
     "check_provider",
     "close_broken_runs",
     "compare",
+    "compare_many",
     "costs_report",
+    "create_cascade",
     "create_few_shot",
     "dates",
+    "desk_of",
     "drive_predictions",
     "edit_price",
     "evaluate",
     "evaluate_file",
     "exclude",
+    "experiment_evidence",
     "export_files",
     "export_ledger",
     "export_zip",
+    "follow_experiments",
     "follow_predictions",
     "follow_training",
     "health",
@@ -115,6 +149,7 @@ __all__ = [
     "label_article",
     "load_demo",
     "pilot",
+    "plan_experiment",
     "poll_training",
     "predict_file",
     "predict_text",
@@ -122,6 +157,8 @@ __all__ = [
     "preview_table",
     "price_table",
     "promote",
+    "promotion_gates",
+    "proof_pack",
     "provider_states",
     "providers_report",
     "quote_predictions",
@@ -137,13 +174,17 @@ __all__ = [
     "rollback",
     "run_job",
     "run_job_now",
+    "served_models",
     "set_budget",
     "settle_outcomes",
+    "start_experiment",
     "start_import_parent",
     "start_import_upload",
     "start_predictions",
     "start_sweep",
     "start_training",
+    "stop_experiment",
     "wait_for_predictions",
     "wait_for_training",
+    "write_proof",
 ]

@@ -1,39 +1,30 @@
 """One question, one answer: the champion judges a news item, for the API, a page or the command line."""
 
-from time import perf_counter
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import uuid4
 
 from core.bootstrap import App
-from core.db import reading, writing
-from core.domain.billing import Tariff
-from core.domain.types import Target
-from core.errors import ProviderFailed, Refused
-from core.models import ModelVersion
-from core.providers.base import Asker, Forecast, NewsText, Reply
-from core.services import paid_answers, predict
-from core.services.predict import Question
-from core.workflows.answering import PromptTokens, is_asker, load_predictor, tariff, usage_of
+from core.db import reading
+from core.domain.question import Question
+from core.domain.training_format import title_keywords
+from core.domain.types import Sentiment, Target
+from core.errors import Refused
+from core.providers.base import Forecast, NewsText
+from core.services import predict
+from core.workflows.answering import is_asker, load_predictor
+from core.workflows.asking import Answered, ask_remote, predict_here
+from core.workflows.desk import AnswerDesk
 
-
-class Answered(NamedTuple):
-    """Who answered a single question, and what came back."""
-
-    model: ModelVersion
-    reply: Reply
-    request_id: str
-
-    @property
-    def forecast(self) -> Forecast:
-        """The answer. Raises ProviderFailed where there is none."""
-        if self.reply.forecast is None:
-            detail = f"no answer came ({self.reply.failure}): {self.reply.detail}"
-            raise ProviderFailed(self.model.provider, detail, "Try again, or let another model answer")
-        return self.reply.forecast
+#: The names under which champions answer a chat, and for which target; None: sentiment, else the only one.
+SERVED: dict[str, Target | None] = {"newstune": None, **{f"newstune-{target}": target for target in Target}}
+#: The parent refuses a shorter reason.
+_REASON_CHARS = 10
+_NAMES = {Sentiment.POSITIVE: "긍정", Sentiment.NEUTRAL: "중립", Sentiment.NEGATIVE: "부정"}
 
 
 def ask(app: App, question: Question, target: Target | None) -> Answered:
-    """Let the champion judge a news item; a paid one only as far as the month's budget goes.
+    """Let the champion judge a news item and keep nothing; a paid one only as far as the month's budget goes.
 
     Raises
     ------
@@ -41,71 +32,69 @@ def ask(app: App, question: Question, target: Target | None) -> Answered:
         If no champion can answer, no price is known, or the budget is used up; nothing is sent then.
     """
     with reading(app.engine) as session:
-        model, _ = predict.answering_model(session, target)
+        model, _ = predict.champions(session).of(target)
     predictor = load_predictor(app, model)
     text, request_id = NewsText(question.title, question.body), uuid4().hex
     if predictor is None:
         raise Refused(f"{model.name} cannot answer new articles", "Promote a model that can")
-    if not is_asker(predictor):
-        started = perf_counter()
-        forecast = predictor.predict([text])[0]
-        return Answered(model, Reply(forecast, latency_ms=(perf_counter() - started) * 1000), request_id)
-    with reading(app.engine) as session:
-        rates = tariff(app, session, model, predictor)
-    if rates is None:
-        return Answered(model, predictor.ask(text), request_id)
-    return Answered(
-        model, _ask_paid(app, model, predictor, text, rates=rates, request_id=request_id), request_id
-    )
-
-
-def _ask_paid(
-    app: App, model: ModelVersion, asker: Asker, text: NewsText, *, rates: Tariff, request_id: str
-) -> Reply:
-    prompt = PromptTokens(asker)(text)
-    about = paid_answers.charge(
-        model,
-        request_id,
-        billed_as=rates.model,
-        actor=app.settings.actor,
-        simulated=app.provider(model.provider).simulated,
-    )
-    with writing(app.engine, durable=True) as session:
-        paid_answers.hold(session, app.policy, about, rates.quote(1, prompt), now=app.now())
-    reply = asker.ask(text)
-    bill = None if reply.billed is False else rates.bill(usage_of(reply) if reply.billed else None, prompt)
-    with writing(app.engine, durable=True) as session:
-        paid_answers.settle(session, about, bill, now=app.now())
-    return reply
+    if is_asker(predictor):
+        return Answered(model, ask_remote(app, model, predictor, text, request_id=request_id), request_id)
+    [reply] = predict_here(predictor, [text])
+    return Answered(model, reply, request_id)
 
 
 def answer(app: App, question: Question, target: Target | None) -> dict[str, Any]:
-    """Answer an API request in the parent's shape and keep question and answer."""
-    answered = ask(app, question, target)
-    forecast = answered.forecast
-    with writing(app.engine) as session:
-        predict.store_answer(
-            session,
-            question,
-            answered.reply,
-            model_id=int(answered.model.id or 0),
-            request_id=answered.request_id,
-            now=app.now(),
-        )
-    return as_parent(forecast)
+    """Answer one question in the parent's shape, and keep question and answer.
+
+    It takes part in running experiments as a question of the API does; what other models say of it is
+    asked by the scheduled job, so that nobody waits for it here.
+    """
+    with AnswerDesk(app, shadow=False) as desk:
+        answered = desk.submit(question, target).result()
+    return as_parent(answered.forecast, question.title)
 
 
 def predict_text(app: App, title: str, body: str | None, target: Target | None = None) -> dict[str, Any]:
     """Try the champion on a text without keeping anything: a trial must not become a sample."""
     answered = ask(app, Question(title, body), target)
-    return {"newsId": None} | as_parent(answered.forecast) | {"model": answered.model.name}
+    return {"newsId": None} | as_parent(answered.forecast, title) | {"model": answered.model.name}
 
 
-def as_parent(forecast: Forecast) -> dict[str, Any]:
-    """Return a forecast in the parent app's shape; its confidence is a whole percentage."""
+def as_parent(forecast: Forecast, title: str) -> dict[str, Any]:
+    """Return a forecast in the parent app's shape: a whole percentage, 1-5 keywords, a reason of a sentence.
+
+    Keywords that a model did not name are words of the headline; a reason too short for the parent is
+    written from class and keywords. A confidence that a model did not give stays None.
+    """
+    keywords = list(forecast.keywords or title_keywords(title))[:5]
+    reason = forecast.rationale
+    if len(reason) < _REASON_CHARS:
+        said = f"모델이 {_NAMES[forecast.sentiment]}으로 판단했습니다 (주요어: {', '.join(keywords)})."
+        reason = f"{reason} {said}".strip()
     return {
         "sentiment": str(forecast.sentiment),
         "confidence": None if forecast.confidence is None else round(forecast.confidence),
-        "keywords": list(forecast.keywords),
-        "reason": forecast.rationale,
+        "keywords": keywords,
+        "reason": reason,
     }
+
+
+class ServedModel(NamedTuple):
+    """A name under which a champion answers, and since when it is this one."""
+
+    name: str
+    since: datetime
+
+
+def served_models(app: App) -> list[ServedModel]:
+    """Return the names under which a champion answers now; none without a champion."""
+    with reading(app.engine) as session:
+        champions = predict.champions(session)
+    found = []
+    for name, target in SERVED.items():
+        try:
+            _, chosen = champions.of(target)
+        except Refused:
+            continue
+        found.append(ServedModel(name, champions.since[chosen]))
+    return found

@@ -16,6 +16,7 @@ from core.errors import NotFound, Refused
 from core.models import ImportRun, JobRun
 from core.services import outcomes, registry, training
 from core.workflows.data import refresh
+from core.workflows.experiment_job import follow_experiments
 from core.workflows.predictions import follow_predictions
 from core.workflows.sweeps import score_sweeps
 from core.workflows.training import poll_training
@@ -95,6 +96,7 @@ JOBS = (
     Job("outcomes due", settle_outcomes, every_s=600),
     Job("training poll", follow_training, every_s=3),
     Job("predictions", follow_predictions, every_s=5),
+    Job("live experiments", follow_experiments, every_s=30),
 )
 
 

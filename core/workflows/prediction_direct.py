@@ -19,7 +19,7 @@ from core.errors import NewstuneError
 from core.providers.base import Asker, NewsText, Reply
 from core.services import prediction_runs
 from core.services.prediction_runs import Account, Ending, Item, Landed
-from core.workflows.answering import PromptTokens, usage_of
+from core.workflows.answering import PromptTokens, answered_here, usage_of
 from core.workflows.prediction_driver import CANCELLED, Driver, over_budget, over_price
 
 #: Requests until the first that shows that key and model are right.
@@ -191,13 +191,21 @@ class AskerDrive:
         return not self._paused and self._ending is None
 
     def _refill(self) -> None:
-        """Read the next items; an over-long text is not sent."""
-        while not self._waiting and not self._exhausted and self._ending is None:
-            window = self._next_window()
+        """Read the next items; an over-long text is not sent, nor what a cascade's first part is sure of."""
+        while not self._waiting and not self._exhausted and self._goes_on():
+            window = self._not_answered_here(self._next_window())
             self._waiting.extend(each for each in window if each.prompt.likely <= MAX_PROMPT_TOKENS)
             if too_long := [each for each in window if each.prompt.likely > MAX_PROMPT_TOKENS]:
                 reply = Reply(None, Failure.TOO_LONG, f"not sent: above {MAX_PROMPT_TOKENS:,} tokens")
                 self._write([Landed(each.item, reply) for each in too_long])
+
+    def _not_answered_here(self, window: list[_Waiting]) -> list[_Waiting]:
+        """Write what is answered on this machine, for free; return what has to leave for its answer."""
+        replies = [answered_here(self.asker, each.item.text) for each in window]
+        pairs = list(zip(window, replies, strict=True))
+        if here := [Landed(each.item, reply) for each, reply in pairs if reply is not None]:
+            self._write(here)
+        return [each for each, reply in pairs if reply is None]
 
     def _next_window(self) -> list[_Waiting]:
         """Read the next items, and what the month's budget leaves now."""

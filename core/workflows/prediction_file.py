@@ -24,6 +24,7 @@ from core.services import predict
 from core.services.prediction_runs import Wish
 from core.sources.archive import read_file
 from core.sources.texts import parse_text_mapping, read_texts
+from core.workflows.cascades import compose_stored
 from core.workflows.prediction_quote import PredictionQuote, price
 from core.workflows.predictions import begin, wait_for_predictions
 
@@ -117,6 +118,7 @@ def predict_file(
         article_ids = predict.keep_articles(session, [record for _, record in texts], now=app.now())
         session.commit()
     wish = Wish(model_id, article_ids=tuple(article_ids), name=path.name, mode=mode)
+    compose_stored(app, wish)
     priced = price(app, wish)
     run_id = None
     if priced[0].article_ids:

@@ -1,7 +1,7 @@
 """What a prediction run would ask and cost, said before anything is sent."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlmodel import Session
 
@@ -10,13 +10,16 @@ from core.db import let_go, reading
 from core.domain.billing import Tariff
 from core.domain.pricing import Quote, Unpriced
 from core.domain.tokens import TokenEstimate
-from core.domain.types import RunMode, Split
+from core.domain.types import ModelKind, RunMode, Split
 from core.errors import ProviderFailed, Refused
 from core.models import ModelVersion
 from core.providers.base import Asker
-from core.services import prediction_runs
+from core.services import cascades, prediction_runs
 from core.services.prediction_runs import Missing, Wish
-from core.workflows.answering import PromptTokens, is_asker, load_predictor, tariff
+from core.workflows.answering import PromptTokens, is_asker, leaving, load_predictor, tariff
+
+#: Texts that a cascade's first part judges at a time, to tell which would leave.
+WINDOW = 100
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,8 @@ class PredictionQuote:
         Why it cannot be started, and what to do; "" where nothing is known to forbid it.
     cost : Quote or None
         How the range came about; None where answers are free or not priced.
+    staying : int
+        How many of `missing` a cascade's first part answers here, for free; they are in no price.
     """
 
     missing: int
@@ -43,6 +48,7 @@ class PredictionQuote:
     problem: str = ""
     remedy: str = ""
     cost: Quote | None = None
+    staying: int = 0
 
 
 def quote_predictions(
@@ -70,6 +76,8 @@ def price(app: App, wish: Wish) -> tuple[Missing, PredictionQuote]:
     with reading(app.engine) as session:
         found = prediction_runs.missing(session, wish)
         model = session.get_one(ModelVersion, wish.model_id)
+        if model.kind == ModelKind.CASCADE:
+            found = _not_composable(session, model, found)
         let_go(session)
         try:
             asker = _asker(app, model, wish.mode)
@@ -81,12 +89,24 @@ def price(app: App, wish: Wish) -> tuple[Missing, PredictionQuote]:
         return found, _priced(session, asker, rates, found)
 
 
+def _not_composable(session: Session, cascade: ModelVersion, found: Missing) -> Missing:
+    """Count what the stored answers of a cascade's parts answer as stored: it is composed, never asked."""
+    given = cascades.composable(session, cascade, found.article_ids)
+    left = tuple(article_id for article_id in found.article_ids if article_id not in given)
+    return Missing(left, found.stored + len(given))
+
+
 def _asker(app: App, model: ModelVersion, mode: RunMode) -> Asker | None:
     """Return who would be asked over the network; None for a model that answers here."""
     predictor = load_predictor(app, model)
     if predictor is None:
         raise Refused(
             f"{model.name} has stored predictions only and cannot answer", "Choose a model that can answer"
+        )
+    if mode == RunMode.BATCH and model.kind == ModelKind.CASCADE:
+        raise Refused(
+            "A cascade is asked one article at a time",
+            "Start a batch of its second part instead: the cascade's answers are then composed of it",
         )
     if mode == RunMode.BATCH and app.provider(model.provider).batcher is None:
         raise Refused(f"{model.provider} has no batch service here", "Ask one article at a time instead")
@@ -98,11 +118,15 @@ def _impossible(found: Missing, problem: str, remedy: str) -> PredictionQuote:
 
 
 def _priced(session: Session, asker: Asker, rates: Tariff, found: Missing) -> PredictionQuote:
-    n, count = len(found.article_ids), PromptTokens(asker)
-    prompts = TokenEstimate.total(
-        count(text) for _, text in prediction_runs.texts(session, found.article_ids)
-    )
+    total, prompts, n = len(found.article_ids), TokenEstimate.exactly(0), 0
+    count = PromptTokens(asker)
+    for start in range(0, total, WINDOW):
+        some = prediction_runs.texts(session, found.article_ids[start : start + WINDOW])
+        texts = [text for _, text in some]
+        sent = [text for text, leaves in zip(texts, leaving(asker, texts), strict=True) if leaves]
+        n, prompts = n + len(sent), prompts + TokenEstimate.total(map(count, sent))
     cost = rates.quote(n, prompts)
     if isinstance(cost, Unpriced):
         return _impossible(found, cost.problem, cost.remedy)
-    return PredictionQuote(n, found.stored, cost.low, cost.likely, cost.high, cost=cost)
+    free = PredictionQuote(total, found.stored, staying=total - n)
+    return replace(free, low=cost.low, likely=cost.likely, high=cost.high, cost=cost) if n else free

@@ -8,13 +8,14 @@ from uuid import uuid4
 
 from core.bootstrap import App
 from core.db import reading, writing
-from core.domain.types import ACTIVE_JOB_STATUSES, Failure, JobStatus, RunMode, Split
+from core.domain.types import ACTIVE_JOB_STATUSES, Failure, JobStatus, ModelKind, RunMode, Split
 from core.errors import LeaseLost, ProviderBlocked, ProviderFailed, Refused
 from core.models import ModelVersion, PredictionRun
 from core.providers.base import Asker, Predictor
 from core.services import few_shot, paid_answers, prediction_runs
 from core.services.prediction_runs import Ending, Lease, Wish
 from core.workflows.answering import is_asker, load_predictor, tariff
+from core.workflows.cascades import compose_stored
 from core.workflows.prediction_batch import LOOK_EVERY, BatchDrive
 from core.workflows.prediction_direct import AskerDrive
 from core.workflows.prediction_driver import Driver, drive_local
@@ -88,6 +89,7 @@ def start_predictions(
     """
     listed = None if article_ids is None else tuple(article_ids)
     wish = Wish(model_id, dataset_id, split, listed, mode=mode)
+    compose_stored(app, wish)
     return begin(app, wish, price(app, wish), accept_micro_usd=accept_micro_usd, actor=actor)
 
 
@@ -174,6 +176,7 @@ def drive_predictions(
 
 def _drive(driver: Driver) -> None:
     app, run, model = driver.app, driver.run, driver.model
+    _take_composed(driver)
     try:
         predictor = _answering(app, model)
         with reading(app.engine) as session:
@@ -189,6 +192,15 @@ def _drive(driver: Driver) -> None:
         gone = Refused(f"{model.provider} has no batch service any more", "Ask one article at a time instead")
         return _without_provider(driver, gone)
     return BatchDrive(driver, batcher, predictor, rates).drive()
+
+
+def _take_composed(driver: Driver) -> None:
+    """Store what the parts of a cascade have answered since its run was queued: nothing is asked twice."""
+    if driver.model.kind != ModelKind.CASCADE:
+        return
+    with reading(driver.app.engine) as session:
+        left = prediction_runs.open_articles(session, driver.run)
+    compose_stored(driver.app, Wish(driver.run.model_id, article_ids=tuple(left)))
 
 
 def _answering(app: App, model: ModelVersion) -> Predictor | Asker:

@@ -1,5 +1,6 @@
 """Scoring model versions and comparing them, each on its stored answers; what is missing is asked where that is free."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from core.bootstrap import App
 from core.db import reading, writing
 from core.domain import metrics
 from core.domain.compare import sentence
-from core.domain.types import Split, Target
+from core.domain.types import ModelKind, Split, Target
 from core.errors import Refused
 from core.ledger import dollars
 from core.models import ModelVersion
@@ -18,12 +19,17 @@ from core.services import evaluation, predict, prediction_runs, registry
 from core.sources.archive import read_file
 from core.sources.tabular import parse_mapping, read_labelled
 from core.workflows.answering import is_asker, is_priced, load_predictor
+from core.workflows.cascades import complete_cascade
 from core.workflows.prediction_quote import quote_predictions
+from core.workflows.prices import article_costs
 
 
 def _complete_predictions(app: App, session: Session, model_id: int, dataset_id: int, split: Split) -> None:
     """Predict what is missing where that is free and quick; nothing else is asked without being told to."""
     model = evaluation.scorable_model(session, model_id=model_id, dataset_id=dataset_id)
+    if model.kind == ModelKind.CASCADE:
+        complete_cascade(app, session, model, dataset_id, split)
+        return
     predictor = None if is_priced(app, model) else load_predictor(app, model)
     if is_priced(app, model) or is_asker(predictor):
         _require_answers(app, model, dataset_id, split)
@@ -59,7 +65,7 @@ def evaluate(app: App, model_id: int, dataset_id: int, split: Split = Split.TEST
     with writing(app.engine) as session:
         _complete_predictions(app, session, model_id, dataset_id, split)
         run = evaluation.evaluate_model(
-            session, model_id=model_id, dataset_id=dataset_id, split=split, now=app.now()
+            session, app.policy, model_id=model_id, dataset_id=dataset_id, split=split, now=app.now()
         )
         return run.metrics
 
@@ -93,6 +99,7 @@ def evaluate_file(app: App, model_id: int, path: Path, mapping: str | None = Non
         confidence=[forecast.confidence for forecast, _ in answers],
         latency_ms=[latency_ms for _, latency_ms in answers],
         asked=len(texts),
+        policy=app.policy,
         seed=evaluation.SEED,
     )
 
@@ -111,6 +118,63 @@ def compare(
             challenger_id=challenger_id,
             dataset_id=dataset_id,
             split=split,
+            costs=costs_per_1000(app, (champion_id, challenger_id)),
             now=app.now(),
         )
         return comparison.report | {"sentence": sentence(comparison.report)}
+
+
+def compare_many(
+    app: App, model_ids: Sequence[int], dataset_id: int, split: Split = Split.TEST
+) -> dict[str, Any]:
+    """Compare every two of two to eight model versions on the articles that all of them answered.
+
+    Nothing of it is stored. Returns ``n``, ``models`` and ``pairs``, each pair a comparison report with its
+    two ids, its ``holm_p`` over all pairs and its ``sentence``.
+    """
+    evaluation.check_many(model_ids)
+    with writing(app.engine) as session:
+        for model_id in model_ids:
+            _complete_predictions(app, session, model_id, dataset_id, split)
+        found = evaluation.compare_many(
+            session,
+            app.policy,
+            model_ids=model_ids,
+            dataset_id=dataset_id,
+            split=split,
+            costs=costs_per_1000(app, model_ids),
+        )
+    names = {model["model_id"]: model["name"] for model in found["models"]}
+    pairs = [
+        pair
+        | {
+            "sentence": sentence(
+                pair, champion=names[pair["champion_id"]], challenger=names[pair["challenger_id"]]
+            )
+        }
+        for pair in found["pairs"]
+    ]
+    return found | {"pairs": pairs}
+
+
+def costs_per_1000(app: App, model_ids: Sequence[int]) -> dict[int, int | None]:
+    """Return by model id what a thousand answers cost at today's prices, in micro-dollars.
+
+    0 for a model that answers on this machine. None where it is not known: no vendor counted tokens, no
+    price is in force, the model has stored predictions only, or it answers on a server that is paid by the
+    hour. A cascade's answers count zero tokens where the second model was not asked.
+    """
+    priced = {cost.use.model.id: cost.micro_usd for cost in article_costs(app)}
+    with reading(app.engine) as session:
+        models = [registry.get_model(session, model_id) for model_id in dict.fromkeys(model_ids)]
+        return {int(model.id or 0): _per_1000(app, model, priced.get(model.id)) for model in models}
+
+
+def _per_1000(app: App, model: ModelVersion, micro_usd: float | None) -> int | None:
+    if model.provider not in app.providers:
+        return None
+    if is_priced(app, model):
+        return None if micro_usd is None else round(1000 * micro_usd)
+    is_cascade = model.kind == ModelKind.CASCADE
+    here = not model.params.get("remote") if is_cascade else model.artefact is not None
+    return 0 if here else None

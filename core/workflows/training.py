@@ -31,8 +31,13 @@ def build_dataset(
     strategy: Strategy = Strategy.ALL_VERIFIED,
     balance: Balance = Balance.NONE,
     split_method: SplitMethod = SplitMethod.CHRONOLOGICAL,
+    *,
+    test_share: float | None = None,
 ) -> int:
-    """Freeze the verified samples of a target as a dataset version and return its id."""
+    """Freeze the verified samples of a target as a dataset version and return its id.
+
+    A `test_share` of 0.1 to 0.5 tests on more than the policy does, at the cost of the training part.
+    """
     with writing(app.engine) as session:
         version = datasets.build_dataset(
             session,
@@ -41,6 +46,7 @@ def build_dataset(
             strategy=strategy,
             balance=balance,
             split_method=split_method,
+            test_share=test_share,
             now=app.now(),
         )
         return int(version.id or 0)
@@ -52,11 +58,19 @@ def preview_dataset(
     strategy: Strategy = Strategy.ALL_VERIFIED,
     balance: Balance = Balance.NONE,
     split_method: SplitMethod = SplitMethod.CHRONOLOGICAL,
+    *,
+    test_share: float | None = None,
 ) -> DatasetPlan:
     """Return what `build_dataset` would freeze, storing nothing."""
     with reading(app.engine) as session:
         return datasets.preview_dataset(
-            session, app.policy, target=target, strategy=strategy, balance=balance, split_method=split_method
+            session,
+            app.policy,
+            target=target,
+            strategy=strategy,
+            balance=balance,
+            split_method=split_method,
+            test_share=test_share,
         )
 
 

@@ -13,7 +13,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
-PATHS = ("", "samples", "training", "models", "costs", "operations")
+PATHS = ("", "samples", "training", "models", "ab", "costs", "operations")
 
 
 @pytest.fixture(scope="module")
@@ -79,13 +79,12 @@ def test_a_job_is_followed_live_and_a_reload_finds_it_again(page, address):
 
 
 def test_two_models_are_compared_and_the_better_may_be_promoted(page, address):
-    page.goto(f"{address}/models")
+    page.goto(f"{address}/ab")
     settle(page)
-    page.get_by_role("tab", name="비교").click()
     page.get_by_role("button", name="비교", exact=True).click()
     page.get_by_text("뉴스별 비교").wait_for(timeout=60_000)
     settle(page)
-    page.get_by_role("tab", name="승격").click()
+    page.get_by_role("tab").last.click()
     page.get_by_label("사유").first.fill("첫 로컬 모델")
     page.get_by_role("button", name="챔피언으로 승격").click()
     page.get_by_text("모델이 답합니다").wait_for(timeout=30_000)  # the table is a canvas

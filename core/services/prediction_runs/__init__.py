@@ -38,6 +38,7 @@ from core.services.prediction_runs.start import (
     Wish,
     begin_run,
     missing,
+    open_articles,
     standing_of,
     texts,
 )
@@ -68,6 +69,7 @@ __all__ = [
     "missing",
     "next_items",
     "open_alert",
+    "open_articles",
     "record",
     "request_cancel",
     "resolve_unknown",

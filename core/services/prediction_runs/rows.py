@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, func, update
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from core import ledger
 from core.domain.policy import Policy
@@ -136,13 +137,17 @@ class Account:
 
 def account(session: Session, run: PredictionRun) -> Account:
     """Return how a run stands against the price that was agreed to; without an agreement that is 0."""
-    mine = select(CostEntry).where(CostEntry.reference == run.key)
-    held = session.exec(mine.where(CostEntry.kind == CostKind.RESERVATION)).first()
+    held = session.exec(_held(run)).first()
     agreed = (held.detail.get("accepted") or held.micro_usd) if held else 0
     billed = select(func.coalesce(func.sum(CostEntry.micro_usd), 0)).where(
         CostEntry.reference == run.key, CostEntry.kind == CostKind.ACTUAL
     )
     return Account(int(agreed), session.exec(billed).one())
+
+
+def _held(run: PredictionRun) -> SelectOfScalar[CostEntry]:
+    """Return the query of a run's reservation, which says what was agreed to and for how many requests."""
+    return select(CostEntry).where(CostEntry.reference == run.key, CostEntry.kind == CostKind.RESERVATION)
 
 
 def has_left(handle: Mapping[str, Any] | None) -> bool:
@@ -210,7 +215,10 @@ def _count_lost(
 ) -> None:
     """Close what was sent and never came back, and count it as billed: its share of the run's estimate."""
     n = _fail(session, int(run.id or 0), (ItemState.SENT,), failure, LOST)
-    if share := -(-run.estimate_micro_usd * n // max(run.total, 1)):
+    # of a cascade, the estimate is about those articles only that its second part was to be asked about
+    held = session.exec(_held(run)).first()
+    quoted = (held.detail.get("n") if held else None) or run.total
+    if share := -(-run.estimate_micro_usd * n // max(quoted, 1)):
         about = charge(run, model, requests=n, estimated=True, lost=True)
         ledger.spend(session, about, micro_usd=share, now=now)
 

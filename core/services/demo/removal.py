@@ -1,17 +1,13 @@
-"""Put the demo into an empty database, and take everything out again that came from it."""
+"""The demo's way out again, with everything that was built on it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Delete, delete, func, or_, tuple_, update
 from sqlalchemy import select as sa_select
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, SQLModel, col, select
 
-from core.db import insert_new
-from core.domain.demo import DemoData
-from core.domain.records import ArticleRecord
 from core.domain.registry import champions_so_far
 from core.domain.types import (
     ACTIVE_JOB_STATUSES,
@@ -19,11 +15,10 @@ from core.domain.types import (
     MarketSource,
     ModelKind,
     Origin,
-    Reason,
-    RunStatus,
 )
 from core.errors import Refused
 from core.models import (
+    Alert,
     Article,
     Champion,
     Comparison,
@@ -31,6 +26,8 @@ from core.models import (
     DatasetVersion,
     DayScore,
     EvaluationRun,
+    Experiment,
+    ExperimentItem,
     HumanLabel,
     ImportRun,
     MarketDay,
@@ -43,9 +40,7 @@ from core.models import (
     TrainingEvent,
     TrainingJob,
 )
-
-MODEL_NAME = "DEMO few-shot"
-IMPORT_KIND = "demo"
+from core.services.demo.loading import IMPORT_KIND, MODEL_NAME
 
 
 @dataclass(frozen=True)
@@ -56,111 +51,29 @@ class DemoLeftovers:
     job_ids: tuple[int, ...]
 
 
-def load_demo(session: Session, data: DemoData, *, now: datetime) -> dict[str, int]:
-    """Store the demo in one transaction, commit, and return how many rows of each kind went in.
-
-    Outcomes and reasons are not computed here: refresh both afterwards.
-
-    Parameters
-    ----------
-    session : Session
-        A writing session.
-    data : DemoData
-        What `core.sources.demo.generate` wrote.
-    now : datetime
-        Aware UTC.
-
-    Raises
-    ------
-    Refused
-        If the database holds any news, market row or model: the demo never mixes with real data.
-    """
-    for kept in (Article, MarketDay, ModelVersion):
-        if session.exec(select(kept.id).limit(1)).first() is not None:
-            raise Refused(
-                "The demo loads into an empty database only, and this one holds data",
-                "Point NEWSTUNE_DATA_DIR at an empty folder, or remove the demo that is loaded",
-            )
-    counts = {
-        "articles": len(data.articles),
-        "labels": len(data.labels),
-        "predictions": len(data.predictions),
-        "market": len(data.market),
-    }
-    run = ImportRun(
-        kind=IMPORT_KIND,
-        name="DEMO",
-        status=RunStatus.SUCCEEDED,
-        started_at=now,
-        finished_at=now,
-        counts=counts,
-    )
-    model = ModelVersion(
-        name=MODEL_NAME,
-        kind=ModelKind.FEW_SHOT,
-        provider="imported",
-        base_model="DEMO generator",
-        simulated=True,
-        created_at=now,
-    )
-    session.add_all([run, model])
-    session.flush()
-    _insert(session, data, run.id, model.id)
-    session.commit()
-    return counts
-
-
-def _insert(session: Session, data: DemoData, run_id: int | None, model_id: int | None) -> None:
-    insert_new(session, Article, [_article_row(article, run_id) for article in data.articles])
-    found = session.exec(select(Article.key, Article.id, Article.scraped_at)).all()
-    ids = {key: article_id for key, article_id, _ in found}
-    seen = {key: at for key, _, at in found}
-    labels = [
-        {
-            "article_id": ids[label.article_key],
-            "sentiment": label.sentiment.value,
-            "reviewer": label.reviewer,
-            "import_id": run_id,
-            "created_at": seen[label.article_key],
-        }
-        for label in data.labels
-    ]
-    predictions = [
-        {
-            "article_id": ids[said.record.article_key],
-            "model_id": model_id,
-            "request_id": "",
-            "sentiment": said.record.sentiment.value,
-            "confidence": said.record.confidence,
-            "keywords": list(said.record.keywords),
-            "rationale": said.record.rationale,
-            "latency_ms": said.latency_ms,
-            "import_id": run_id,
-            "created_at": seen[said.record.article_key],
-        }
-        for said in data.predictions
-    ]
-    insert_new(session, HumanLabel, labels)
-    insert_new(session, Prediction, predictions)
-    insert_new(session, MarketDay, [vars(row) | {"import_id": run_id} for row in data.market])
-
-
-def _article_row(article: ArticleRecord, run_id: int | None) -> dict[str, Any]:
-    own = {"flags": [flag.value for flag in article.flags], "import_id": run_id, "reason": Reason.NO_LABEL}
-    return vars(article) | own | {"created_at": article.scraped_at}
-
-
 # What is of the demo: its articles, datasets with any of them, what was trained on these, and its model.
 _ARTICLES = select(Article.id).where(Article.origin == Origin.DEMO)
 _DAYS = sa_select(col(Article.file_date), col(Article.family)).where(col(Article.origin) == Origin.DEMO)
 _DATASETS = select(DatasetItem.dataset_id).where(col(DatasetItem.article_id).in_(_ARTICLES))
 _JOBS = select(TrainingJob.id).where(col(TrainingJob.dataset_id).in_(_DATASETS))
 _RUNS = select(ImportRun.id).where(ImportRun.kind == IMPORT_KIND)
-_MODELS = select(ModelVersion.id).where(
+_PLAIN_MODELS = select(ModelVersion.id).where(
     or_(
         col(ModelVersion.name) == MODEL_NAME,
         col(ModelVersion.dataset_id).in_(_DATASETS),
         col(ModelVersion.job_id).in_(_JOBS),
+    )
+)
+# A cascade with a part of the demo, or with a threshold chosen on demo news, is of the demo too.
+_MODELS = select(ModelVersion.id).where(
+    or_(
+        col(ModelVersion.id).in_(_PLAIN_MODELS),
+        *(
+            col(ModelVersion.params)[name].as_integer().in_(_PLAIN_MODELS)
+            for name in ("first_id", "second_id")
+        ),
+        (col(ModelVersion.kind) == ModelKind.CASCADE)
+        & col(ModelVersion.params)["dataset_id"].as_integer().in_(_DATASETS),
     )
 )
 # Prediction runs that asked a demo model, or about a demo article.
@@ -189,7 +102,7 @@ def remove_demo(session: Session) -> dict[str, int]:
 
     A dataset version with a single demo article is built on the demo, and so are its models. A prediction
     run of a real model keeps its real articles and goes if it has none. Anything else stays: what was paid
-    (the ledger loses no row), real news, labels, models and their promotions. Where a demo model is champion, the
+    (the ledger loses no row), real news, labels, models, their promotions and experiments. Where a demo model is champion, the
     champion before it returns, if a real one was promoted. Outcomes, day scores and reasons of real
     articles may have leant on demo rows (and scores of days that both share go): refresh them afterwards.
 
@@ -204,14 +117,36 @@ def remove_demo(session: Session) -> dict[str, int]:
     jobs = [key for key in session.exec(_JOBS) if key is not None]
     models = [key for key in session.exec(_MODELS) if key is not None]
     runs = [key for key in session.exec(_PREDICTIONS) if key is not None]
+    counts = _delete(session, _live(models))  # a watch names the promotion that it watches
     _take_back_promotions(session, models)
-    counts = {
-        table.__tablename__: session.execute(_without(table, where)).rowcount  # type: ignore[attr-defined]
-        for table, where in _deletions(datasets, jobs, models, runs)
-    }
+    counts |= _delete(session, _deletions(datasets, jobs, models, runs))
     _recount(session, runs)
     session.commit()
-    return {str(name): int(n) for name, n in counts.items()}
+    return counts
+
+
+def _delete(
+    session: Session, deletions: Sequence[tuple[type[SQLModel], ColumnElement[bool]]]
+) -> dict[str, int]:
+    """Delete rows table by table, and return how many by the table's name."""
+    return {
+        str(table.__tablename__): int(session.execute(_without(table, where)).rowcount)  # type: ignore[attr-defined]
+        for table, where in deletions
+    }
+
+
+def _live(models: list[int]) -> list[tuple[type[SQLModel], ColumnElement[bool]]]:
+    """Return what to delete of live experiments: those with a demo model, and demo articles in any other."""
+    pair = or_(col(Experiment.champion_id).in_(models), col(Experiment.challenger_id).in_(models))
+    theirs = select(Experiment.id).where(pair)
+    of_demo = or_(
+        col(ExperimentItem.experiment_id).in_(theirs), col(ExperimentItem.article_id).in_(_ARTICLES)
+    )
+    return [
+        (Alert, col(Alert.detail)["experiment_id"].as_integer().in_(theirs)),
+        (ExperimentItem, of_demo),
+        (Experiment, pair),
+    ]
 
 
 def _check_idle(session: Session) -> None:
