@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import case, func, select, update
 
 from core.bootstrap import build_app, set_app
@@ -18,6 +19,10 @@ from core.settings import Settings
 
 NOW = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)
 CLASSES = ("positive", "neutral", "negative")
+
+# Machines are shared: an example that took long is no finding.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(autouse=True)

@@ -1,18 +1,22 @@
 """Live experiments, gates, the watch and cascades on the A/B page, driven as a person would."""
 
+from dataclasses import replace
+
 import pytest
 from sqlmodel import select
 
 from core import workflows
-from core.db import insert_new, reading, writing
-from core.domain.types import ExperimentMode, Family, ModelKind, Split, Target
-from core.models import Alert, Champion, Experiment, ModelVersion, Prediction, Promotion
+from core.db import insert_new, writing
+from core.domain.types import ExperimentMode, Family, ModelKind, Sentiment, SplitMethod, Target
+from core.models import Alert, Champion, DatasetVersion, Experiment, ModelVersion, Promotion
 from core.providers.base import Forecast
 from core.providers.scripted import ScriptedProvider
 from core.services.experiments import Wish
+from tests.conftest import agree
 from tests.experimenting import NEW, OLD, begin, champion, duel, experiment, live_through, title, wins
 from tests.predicting import Clock
 from tests.screens import stored, visit, words_on
+from tests.vendors import BASE, vendors
 
 pytestmark = pytest.mark.screens
 
@@ -40,10 +44,10 @@ def labels(screen):
     return [button.label for button in screen.button]
 
 
-def decided(app, lost=2):
+def decided(app):
     """Let a challenge run until its evidence decides, and let the job conclude it."""
     experiment_id = begin(app, WISH)
-    live_through(app, experiment_id, wins(40, lost=lost) + [title() for _ in range(70)])
+    live_through(app, experiment_id, wins(41, lost=1), days=14)
     workflows.follow_experiments(app)
     return experiment_id
 
@@ -79,6 +83,19 @@ def test_a_split_with_its_allocation_and_family_is_started_as_chosen(app):
     assert (row.mode, row.allocation, row.family) == ("split", 0.3, "crypto")
 
 
+def test_while_a_challenge_on_all_articles_runs_no_other_is_offered(app):
+    begin(app, WISH)
+    screen = page("Live experiment")
+    assert "One challenge at a time" in seen(screen)
+    assert "live_start" not in [button.key for button in screen.button]
+
+
+def test_while_a_challenge_on_one_family_runs_the_other_family_is_offered(app):
+    begin(app, replace(WISH, family=Family.CRYPTO))
+    screen = page("Live experiment", plan_box=True)
+    assert screen.selectbox(key="live_family").options == ["General (KOSPI, KOSDAQ)"]
+
+
 def test_a_missing_label_rate_is_said_with_the_button_that_helps(app):
     app.now.forward(days=60)
     screen = page("Live experiment")
@@ -86,9 +103,21 @@ def test_a_missing_label_rate_is_said_with_the_button_that_helps(app):
     assert screen.button(key="plan_NO_LABELS")
 
 
-def test_a_paid_challenger_shows_its_price_and_begins_only_when_agreed(app):
-    workflows.create_few_shot(app, "simulator", "gpt-6-luna", 1) if "simulator" in app.providers else None
-    pytest.importorskip("core.providers.loopback")
+def test_a_paid_challenger_shows_its_price_and_begins_only_when_that_is_agreed(app):
+    app.providers["openai"] = vendors()["openai"]
+    paid = workflows.create_few_shot(app, "openai", BASE, None)
+    screen = page("Live experiment", live_challenger_sentiment_next=paid)
+    assert "Asking the challenger: $" in seen(screen)
+    screen.button(key="live_start").click().run()
+    assert stored(app, Experiment) == []
+    assert "**At most $" in seen(screen)
+    assert "vendor.example" in seen(screen)
+    screen.button(key="experiment_yes").click().run()
+    assert not screen.exception
+    [row] = stored(app, Experiment)
+    assert row.challenger_id == paid
+    assert row.budget_micro_usd > 0
+    assert "0.00 of $" in seen(screen)
 
 
 def test_a_running_experiment_tells_its_evidence_and_its_coverage(app):
@@ -166,24 +195,39 @@ def test_the_reason_of_an_override_stays_on_the_model(app):
 
 def test_a_test_part_too_small_for_ten_points_offers_a_larger_one(app):
     with writing(app.engine) as session:
-        from core.models import DatasetVersion
-
         version = session.get_one(DatasetVersion, 1)
         sizes = {"train": 400, "validation": 50, "test": 50}
         version.counts = {part: {"positive": n} for part, n in sizes.items()}
         version.config = {"train_share": 0.8, "validation_share": 0.1}
         session.add(version)
-        session.commit()
+        agree(session)
     screen = page("Promotion gates", promote_model_next=NEW)
     assert "80/10/10 at 500 samples cannot decide 10 points" in screen.warning[0].value
     screen.button(key="larger_test").click().run()
-    assert screen.session_state["_build_test_share_default"] == 40
+    assert screen.slider(key="build_test_share").value == 40
+    assert screen.segmented_control(key="build_target").value == Target.SENTIMENT
+
+
+def test_the_builder_says_what_its_test_part_cannot_decide_and_takes_more_by_one_click(app):
+    with writing(app.engine) as session:
+        agree(session)
+    screen = visit("training", "Dataset versions", build_target_next="sentiment")
+    screen.selectbox(key="build_split").set_value(SplitMethod.STRATIFIED).run()
+    assert "80/10/10 at 90 samples cannot decide 10 points" in screen.warning[0].value
+    screen.slider(key="build_test_share").set_value(40).run()
+    assert "50/10/40 at 90 samples" in screen.warning[0].value
+    screen.button(key="build").click().run()
+    assert stored(app, DatasetVersion)[-1].config["test_share"] == 0.4
 
 
 def watched(app):
     """Promote a model that turns out worse, and let the watch find that out."""
+    with writing(app.engine) as session:
+        session.delete(session.get_one(Champion, "sentiment"))
+        session.commit()
+    workflows.promote(app, OLD, Target.SENTIMENT, "the first")
     done = workflows.promote(app, NEW, Target.SENTIMENT, "a hunch", override=True)
-    live_through(app, done.watch_id, wins(2, lost=40) + [title() for _ in range(70)])
+    live_through(app, done.watch_id, wins(1, lost=41), days=14)
     workflows.follow_experiments(app)
     return done
 
@@ -200,7 +244,7 @@ def test_a_watch_that_found_the_former_champion_better_is_taken_back_by_one_clic
 def test_the_alert_of_a_watch_takes_the_promotion_back_by_one_click(app):
     watched(app)
     screen = visit()
-    assert "old has done better than new on 112 new articles" in seen(screen)
+    assert "old has done better than new on 42 new articles" in seen(screen)
     [alert] = [row for row in stored(app, Alert) if row.rule == "former_champion_better"]
     screen.button(key=f"alert_undo_{alert.id}").click().run()
     assert champion(app) == OLD
@@ -213,14 +257,14 @@ def test_a_second_click_on_a_rollback_does_not_go_back_one_further(app):
     workflows.rollback(app, Target.SENTIMENT, "another person was first")
     screen.button(key=f"undo_{done.watch_id}").click().run()
     assert not screen.exception
-    assert len(stored(app, Promotion)) == 2
+    assert len(stored(app, Promotion)) == 3
     assert champion(app) == OLD
 
 
 def test_an_ended_experiment_is_told_on_the_overview_and_leads_to_its_page(app):
     decided(app)
     screen = visit()
-    assert "new is better than old on 112 new articles (Sentiment). Nothing was promoted." in seen(screen)
+    assert "new is better than old on 42 new articles (Sentiment). Nothing was promoted." in seen(screen)
     [alert] = stored(app, Alert)
     screen.button(key=f"alert_open_{alert.id}").click().run()
     assert "The challenger is better" in seen(screen)
@@ -231,8 +275,6 @@ def sure(title_text):
     number = int(title_text.split()[2])
     right = ("positive", "neutral", "negative")[number % 3]
     wrong = ("neutral", "negative", "positive")[number % 3]
-    from core.domain.types import Sentiment
-
     return (
         Forecast(Sentiment(right), 95.0, ("w",), "sure")
         if number % 2 == 0
@@ -241,8 +283,6 @@ def sure(title_text):
 
 
 def always_right(title_text):
-    from core.domain.types import Sentiment
-
     number = int(title_text.split()[2])
     return Forecast(Sentiment(("positive", "neutral", "negative")[number % 3]), 90.0, ("w",), "knows")
 
@@ -264,17 +304,6 @@ def pair(app):
             session.exec(select(ModelVersion.id).where(ModelVersion.name == n)).one()
             for n in ("quick", "slow")
         ]
-
-
-def cascade_page(pair):
-    screen = page("Cascade")
-    by_name = (
-        {model.name: model for model in screen.selectbox(key="cascade_first_sentiment").options}
-        if 0
-        else None
-    )
-    del by_name
-    return screen
 
 
 def test_a_cascade_is_measured_chosen_made_and_scored_by_clicks(app, pair):

@@ -1,6 +1,8 @@
 """The JSON routes: the parent's contract, its envelope, and who may ask."""
 
+import asyncio
 import json
+import socket
 
 import pytest
 from pydantic import SecretStr
@@ -11,8 +13,9 @@ from starlette.testclient import TestClient
 from core import workflows
 from core.api import MAX_REQUEST_BYTES, routes
 from core.db import reading
-from core.domain.types import Target
+from core.domain.types import Sentiment, Target
 from core.models import Article, Prediction
+from core.providers.base import Forecast
 from core.settings import Settings
 
 NEWS = {
@@ -79,6 +82,8 @@ def test_every_prediction_is_stored_and_the_article_once(ready):
         ({"title": "x", "content": "x", "id": {}}, 400),
         ({"title": "x", "content": "x", "target": "mood"}, 400),
         ({"title": "x", "content": "x", "family": "bonds"}, 400),
+        ({"title": "x", "content": "x", "url": "file:///etc/passwd"}, 400),
+        ({"title": "x", "content": "x", "url": 5}, 400),
         ({"title": "x" * 1_001, "content": "x"}, 413),
         ({"title": "x", "content": "x" * 20_001}, 413),
         ({"title": "a\x00b", "content": "x"}, 400),
@@ -167,6 +172,7 @@ def test_news_is_cleaned_like_that_of_every_other_source(ready):
     ("method", "path", "status"),
     [
         ("GET", "/api/predict", 405),
+        ("GET", "/api/analyze", 405),
         ("PUT", "/api/predict", 405),
         ("POST", "/api/health", 405),
         ("GET", "/api/x", 404),
@@ -181,3 +187,48 @@ def test_an_asked_article_is_no_sample_before_it_is_judged(ready):
     client().post("/api/predict", json=NEWS)
     with reading(ready.engine) as session:
         assert session.exec(select(Article.reason).order_by(Article.id.desc())).first() == "NO_LABEL"
+
+
+def test_the_address_of_an_article_is_kept(ready):
+    client().post("/api/predict", json=NEWS | {"url": "https://news.example/7"})
+    with reading(ready.engine) as session:
+        assert (
+            session.exec(select(Article.url).order_by(Article.id.desc())).first() == "https://news.example/7"
+        )
+
+
+def test_a_reason_too_short_for_the_parent_is_written_out():
+    forecast = Forecast(Sentiment.NEGATIVE, None, (), "악재")
+    said = workflows.as_parent(forecast, "증권사 목표가 하향")
+    assert (said["confidence"], said["keywords"]) == (None, ["증권사", "목표가", "하향"])
+    assert said["reason"].startswith("악재 ")
+    assert len(said["reason"]) >= 10
+
+
+def test_the_server_sends_small_pieces_at_once():
+    """Without that, each answer on a connection that stays open waits 40 ms for an acknowledgement."""
+    from app import send_at_once
+
+    async def option_of_accepted():
+        loop = asyncio.get_running_loop()
+        send_at_once(loop)
+        with socket.socket() as listening:  # bound as Streamlit binds its own
+            listening.bind(("127.0.0.1", 0))
+            accepted = loop.create_future()
+
+            class Protocol(asyncio.Protocol):
+                def connection_made(self, transport):
+                    option = transport.get_extra_info("socket").getsockopt(
+                        socket.IPPROTO_TCP, socket.TCP_NODELAY
+                    )
+                    accepted.set_result(option)
+                    transport.close()
+
+            server = await loop.create_server(Protocol, sock=listening)
+            _, writer = await asyncio.open_connection(*listening.getsockname())
+            option = await accepted
+            writer.close()
+            server.close()
+            return option
+
+    assert asyncio.run(option_of_accepted()) != 0

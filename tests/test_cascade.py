@@ -270,6 +270,22 @@ def test_imported_answers_can_be_measured_as_a_second_part_and_their_cost_is_not
     assert (report["n"], report["second_only"]["cost_per_1000_micro_usd"]) == (15, None)
 
 
+def test_what_a_server_paid_by_the_hour_answers_is_not_free_as_a_second_part(parts):
+    with writing(parts.engine) as session:
+        session.add(local_model("own server", kind="few_shot", dataset_id=None))
+        session.add(local_model("file here", artefact="a.joblib"))
+        session.commit()
+    own, here = (workflows.cascade_curve(parts, FIRST, second, 1)["second_only"] for second in (4, 5))
+    assert (own["cost_per_1000_micro_usd"], here["cost_per_1000_micro_usd"]) == (None, 0)
+
+
+def test_a_server_paid_by_the_hour_is_no_first_part_of_a_curve(parts, vendor):
+    predict(parts, SECOND, **VALIDATION)
+    vendor.priced = False
+    with pytest.raises(Refused, match="does not answer on this machine for free"):
+        workflows.cascade_curve(parts, SECOND, FIRST, 1)
+
+
 def test_a_cascade_is_a_version_of_its_second_parts_provider_and_of_the_datasets_target(cascade):
     made = version(cascade, 4)
     assert (made.kind, made.provider, made.base_model) == (ModelKind.CASCADE, VENDOR, MODEL)

@@ -144,6 +144,43 @@ def test_a_difference_of_one_day_alone_does_not_decide():
     assert report["verdict"] == Verdict.INCONCLUSIVE
 
 
+def test_models_alike_on_six_articles_of_six_days_are_not_shown_to_be_equivalent():
+    report = report_of(target=Target.DIRECTION, days=[f"d{i}" for i in range(6)], both=6)
+    assert (report["verdict"], report["reason"]) == (Verdict.INCONCLUSIVE, "interval_spans_zero")
+    assert {target["state"] for target in report["plan"]} == {"open"}
+
+
+@pytest.mark.parametrize(
+    ("table", "days", "p"),
+    [
+        ({"both": 196, "new": 4}, None, "p"),
+        # five days that all gain, and a sixth on which nothing differs
+        ({"both": 10, "new": 100}, ["e"] * 10 + [f"d{i % 5}" for i in range(100)], "p_by_day"),
+    ],
+)
+def test_an_interval_beyond_zero_names_no_winner_where_the_test_does_not(table, days, p):
+    target = Target.SENTIMENT if days is None else Target.DIRECTION
+    report = report_of(target=target, days=days, **table)
+    assert (report[p], report["interval"][0] > 0) == (pytest.approx(2 / 2**5), True)
+    assert (report["verdict"], report["reason"]) == (Verdict.INCONCLUSIVE, "not_confirmed_by_the_test")
+    assert sentence(report).startswith("Not decided: the difference lies between ")
+
+
+def test_many_articles_of_few_days_would_not_have_shown_a_small_difference():
+    # on four days of 150 articles the challenger alone is right on 54, on four others the champion on 48
+    parts = [("both", 0, 96), ("old", 4, 48), ("new", 0, 54), ("neither", 4, 102)]
+    days = [f"d{first + i % 4}" for _, first, a_day in parts for i in range(4 * a_day)]
+    table = {name: 4 * a_day for name, _, a_day in parts}
+    of_days, of_rows = (
+        report_of(target=target, days=days, **table) for target in (Target.DIRECTION, Target.SENTIMENT)
+    )
+    assert "would probably have shown" in sentence(of_rows)
+    assert "more labels needed to see 5 points" in sentence(of_days)
+    assert of_days["sensible_n"] > 10 * of_rows["sensible_n"]
+    assert (of_days["test_too_small"], of_rows["test_too_small"]) == (True, False)
+    assert (of_days["minimum_detectable"] or 1) > of_rows["minimum_detectable"]
+
+
 def test_the_sentence_goes_through_the_translation():
     report = report_of(both=220, old=10, new=50, neither=32)
     assert sentence(report, lambda text: text.replace("The challenger is better", "더 낫다")).startswith(
@@ -255,10 +292,21 @@ def test_latency_is_a_target_too_and_less_is_more():
     assert [state(100, ms) for ms in (50, 70, 90, 120)] == ["reached", "open", "missed", "missed"]
 
 
-def test_a_small_test_part_needs_the_articles_on_which_a_gain_of_ten_points_would_show():
+def test_what_a_small_test_part_needs_would_settle_the_gain():
     report = report_of(both=30, old=5, new=9, neither=6)
     assert (report["sensible_n"], report["test_too_small"]) == (mcnemar_n(0.1, 14 / 50, 0.8), True)
-    assert plan_of(report)["gain"]["needed"] == report["sensible_n"]
+    needed = plan_of(report)["gain"]["needed"]
+    times = needed // 50 + 1
+    states = [
+        plan_of(report_of(both=30 * k, old=5 * k, new=9 * k, neither=6 * k))["gain"]["state"]
+        for k in (times // 2, times)
+    ]
+    assert states == ["open", "missed"]
+
+
+def test_a_small_test_part_needs_at_least_the_articles_on_which_a_gain_of_ten_points_would_show():
+    report = report_of(both=30, old=7, new=7, neither=6)
+    assert plan_of(report)["gain"]["needed"] == report["sensible_n"] == mcnemar_n(0.1, 14 / 50, 0.8)
 
 
 def test_a_large_part_needs_the_articles_that_would_settle_the_measured_gain():

@@ -177,6 +177,19 @@ def test_a_new_champion_answers_from_the_next_question_on(app, parts):
     assert (before.model.id, after.model.id) == (CHAMPION, CHALLENGER)
 
 
+def test_an_asker_who_has_gone_takes_no_answer_from_the_others(app, parts):
+    parts[CHAMPION].hold = Event()
+    with AnswerDesk(app) as desk:
+        first = desk.submit(Question("the first"))
+        parts[CHAMPION].entered.wait(20)
+        gone, other = desk.submit(Question("gone")), desk.submit(Question("other"))
+        assert gone.cancel()
+        assert not first.cancel()  # it is being answered
+        parts[CHAMPION].hold.set()
+        assert other.result(20).forecast
+    assert sorted(article.title for article in rows(app, Article)) == ["other", "the first"]
+
+
 def test_without_a_champion_the_asker_is_told(app, parts):
     with AnswerDesk(app) as desk, pytest.raises(Refused, match="no champion for the target 'direction'"):
         desk.submit(Question("a headline"), Target.DIRECTION).result(20)

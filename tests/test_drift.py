@@ -268,6 +268,18 @@ def test_a_day_without_labels_is_not_a_bad_day(held):
     assert [point.day for point in watch.points] == [on(30), on(32)]
 
 
+def test_a_model_that_was_always_right_and_is_no_more_alerts_at_once():
+    flawless = reference(steady(right=20), policy=POLICY)
+    watch = watch_days(days([0] * 200, start=30), flawless)
+    assert watch.first.day == on(30)
+    assert len(watch.crossings) == 200
+
+
+def test_a_long_fall_that_ends_a_quiet_year_is_dated_to_its_first_day(held):
+    watch = watch_days(days([17] * 300 + [12] * 20, start=30), held)
+    assert watch.first.began == on(330)
+
+
 def test_nothing_to_watch_is_no_signal(held):
     assert watch_cusum([], held).points == ()
     assert watch_days([], held).first is None

@@ -8,7 +8,7 @@ from core.db import insert_new, reading, writing
 from core.domain.prompting import few_shot_prompt
 from core.domain.types import Split, Target
 from core.errors import NotFound, Refused
-from core.models import Comparison, DatasetItem, DatasetVersion, EvaluationRun, Prediction
+from core.models import Article, Comparison, DatasetItem, DatasetVersion, EvaluationRun, Prediction
 from core.services import evaluation
 from core.workflows import scoring
 from tests.comparing import add_model, right
@@ -123,6 +123,31 @@ def test_what_a_prompt_shows_was_seen_whatever_the_kind_of_model(seeded):
     tuned = add_model(seeded, "tuned", right, prompt=prompt, kind="fine_tuned", dataset_id=1)
     assert (seen(seeded, few_shot), seen(seeded, few_shot, Split.TRAIN)) == ((2, False), (1, False))
     assert (seen(seeded, tuned), seen(seeded, tuned, Split.TRAIN)) == ((2, False), (60, False))
+
+
+def test_another_telling_of_a_story_that_a_model_was_taught_or_shown_was_seen(seeded):
+    other = another_dataset(seeded, {"train": [10], "validation": [], "test": []})
+    with writing(seeded.engine) as session:  # 76 tells what 11 told, 77 what 12 did
+        for article_id, group in ((11, 1), (76, 1), (12, 2), (77, 2)):
+            session.get_one(Article, article_id).near_duplicate_group = group
+        session.commit()
+    prompt = few_shot_prompt("role", {}).as_json()
+    prompt["shots"][0]["article_id"] = 12
+    tuned = add_model(seeded, "tuned", right, kind="fine_tuned", dataset_id=other)
+    shown = add_model(seeded, "shown", right, prompt=prompt)
+    assert [seen(seeded, model)[0] for model in (tuned, shown, 1)] == [1, 1, 0]
+    assert workflows.compare(seeded, 1, tuned, 1)["reason"] == "trained_on_the_test"
+
+
+def test_only_articles_that_both_answered_make_a_comparison_no_evidence(seeded):
+    other = another_dataset(seeded, {"train": range(75, 79)})
+    tuned = add_model(seeded, "tuned", right, kind="fine_tuned", dataset_id=other)
+    some = add_model(seeded, "some", lambda i: right(i) if i >= 78 else None)
+    rest = add_model(seeded, "rest", lambda i: right(i) if i >= 80 else None)
+    assert workflows.evaluate(seeded, tuned, 1)["contaminated"] == 4
+    assert workflows.compare(seeded, tuned, some, 1)["contaminated"] == {"champion": 1, "challenger": 0}
+    clean = workflows.compare(seeded, tuned, rest, 1)
+    assert (clean["contaminated"]["champion"], clean["reason"]) == (0, "interval_spans_zero")
 
 
 def test_a_cascade_has_seen_what_either_of_its_models_has(seeded):

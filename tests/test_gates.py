@@ -202,3 +202,12 @@ def test_the_share_on_offer_lies_within_what_a_dataset_may_have():
         for n_all in (399, 400, 500, 10_000)
     ]
     assert shares == [None, 0.5, 0.4, 0.1]
+
+
+@pytest.mark.parametrize(
+    ("missing", "code"),
+    [("per_class", "rows_per_class"), ("contaminated", "untouched"), ("selected_on", "untouched")],
+)
+def test_what_a_stored_comparison_did_not_look_at_is_waited_for(missing, code):
+    gate = checked({name: value for name, value in comparison().items() if name != missing})[code]
+    assert (gate.state, gate.measured) == (WAITING, None)

@@ -3,6 +3,7 @@ from math import sqrt
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
+from scipy.stats import norm, t
 from statsmodels.stats.proportion import proportion_confint
 
 from core.domain import intervals
@@ -69,6 +70,14 @@ def test_one_day_or_unknown_days_give_no_interval():
     assert intervals.mean_by_day([1.0, 0.0], ["a", "a"], seed=1) is None
     assert intervals.mean_by_day([1.0, 0.0], None, seed=1) is None
     assert intervals.mean_by_day([], [], seed=1) is None
+
+
+@pytest.mark.parametrize("units", [6, 20])
+def test_few_units_widen_the_percentile_interval_to_that_of_students_t(units):
+    drawn = norm.ppf((np.arange(200_000) + 0.5) / 200_000)  # as the bootstrap of a mean is spread
+    reach = t.ppf(0.975, units - 1) * sqrt(units / (units - 1))
+    assert intervals.percentile(drawn, units=units) == pytest.approx((-reach, reach), rel=1e-3)
+    assert intervals.percentile(drawn) == pytest.approx((-1.96, 1.96), rel=1e-3)
 
 
 def test_the_day_bootstrap_repeats_with_its_seed():

@@ -274,3 +274,14 @@ def test_the_threshold_is_the_policys():
     assert shadow(rows, evidence_threshold=10)["verdict"] == "better"
     assert shadow(rows, evidence_threshold=1e9)["verdict"] == "inconclusive"
     assert shadow(rows, evidence_threshold=10)["threshold"] == 10
+
+
+def test_a_watched_former_champion_that_was_behind_may_be_shown_better_later():
+    behind = [row for day in range(8) for row in day_of(day, losses=3)]
+    ahead = [row for day in range(8, 60) for row in day_of(day, wins=3)]
+    asked = {"mode": SHADOW, "by_day": False, "allocation": None, "asked": {}, "policy": Policy()}
+    assert judge(behind, **asked, watch=True)["verdict"] == "worse"
+    report = judge([*behind, *ahead], **asked, watch=True)
+    assert (report["verdict"], report["e_decided"] >= 40) == ("better", True)
+    assert report["decided_on"] > "2025-11-11"
+    assert judge([*behind, *ahead], **asked)["verdict"] == "worse"  # a challenge was decided long before

@@ -51,7 +51,7 @@ def texts(figure):
 
 @pytest.mark.parametrize(
     ("e", "said"),
-    [(52.3, "52 : 1"), (1.0, "1 : 1"), (3.14, "3.1 : 1"), (0.125, "1 : 8"), (1e12, "10¹² : 1"), (1e-12, "1 : 10⁶")],
+    [(52.3, "52 : 1"), (1.0, "1 : 1"), (3.14, "3.1 : 1"), (0.125, "1 : 8"), (1e12, "≥ 1,000,000 : 1"), (1e-12, "≤ 1 : 1,000,000")],
 )  # fmt: skip
 def test_evidence_is_told_as_odds(e, said):
     assert live_charts.ratio(e) == said
@@ -82,6 +82,13 @@ def test_hopeless_evidence_runs_along_the_floor_and_says_its_true_value():
     assert min(against.y) == log10(live_charts.FLOOR)
     assert against.customdata[-1].startswith("1 : ")
     assert figure.layout.yaxis.range[0] <= min(against.y)
+
+
+def test_overwhelming_evidence_runs_along_the_ceiling():
+    points = [{"day": "2026-01-05", "n": 900, "e_for": 1e12, "e_against": 0.01}]
+    figure = live_charts.evidence(points, 40, WORDS)
+    assert figure.data[0].y == (log10(live_charts.CEILING),)
+    assert figure.layout.yaxis.range[1] > log10(live_charts.CEILING)
 
 
 def test_an_experiment_of_one_day_is_drawn_too():

@@ -8,6 +8,7 @@ from scipy.stats import binom
 from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
 
 from core.domain.calibration import calibration, ece_null, spiegelhalter
+from core.domain.intervals import wilson
 from core.domain.metrics import CLASSES, evaluate
 from core.domain.policy import Policy
 from core.domain.types import Target
@@ -164,6 +165,12 @@ def test_direction_rests_on_market_days():
     assert report["interval_method"] == "market-day bootstrap"
     assert report["market_days"] == 8
     assert report["accuracy_interval"][0] < report["accuracy"] < report["accuracy_interval"][1]
+
+
+def test_six_days_of_one_right_answer_each_are_no_proof_of_perfection():
+    said = ["positive"] * 6
+    report = evaluate(said, said, target=Target.DIRECTION, market_days=list("abcdef"), seed=1)
+    assert report["accuracy_interval"] == pytest.approx(list(wilson(6, 6)))
 
 
 def test_one_market_day_gives_no_interval():

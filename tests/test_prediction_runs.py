@@ -179,7 +179,7 @@ def test_an_article_is_marked_as_sent_before_its_request_leaves(asked, vendor):
 
 def test_no_more_requests_fly_at_a_time_than_allowed(asked, vendor):
     asked.settings.keys.provider_concurrency = 4
-    vendor.asker.delay_s = 0.03
+    vendor.asker.delay_s = 0.1
     run_to_the_end(asked, **TEST)
     assert vendor.asker.peak == 4
 

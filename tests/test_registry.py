@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from core import workflows
 from core.db import reading
 from core.domain.registry import champions_so_far, stage
-from core.domain.types import Stage, Target
+from core.domain.types import Split, Stage, Target
 from core.errors import NotFound, Refused
 from core.models import Champion, Promotion
 from core.queries import listings
@@ -45,6 +45,15 @@ def test_the_ledger_keeps_who_why_from_and_to(trained):
         "better by 8 points",
         "lee",
     )
+
+
+def test_of_two_people_who_roll_the_same_champion_back_the_second_is_told(trained):
+    for model_id in (2, 3, 2):
+        workflows.promote(trained, model_id, Target.SENTIMENT, "because", override=True)
+    workflows.rollback(trained, Target.SENTIMENT, "worse", leaving=2)
+    with pytest.raises(Refused, match="has changed in the meantime"):
+        workflows.rollback(trained, Target.SENTIMENT, "worse", leaving=2)
+    assert champion(trained) == 3
 
 
 def test_a_rollback_goes_back_one_champion_at_a_time(trained):
@@ -119,3 +128,12 @@ def test_rolling_back_every_promotion_but_the_first_leaves_the_first(models):
 
 def test_a_model_never_promoted_is_a_candidate():
     assert stage(3, champion_id=1, past_champions=[1, 2]) == Stage.CANDIDATE
+
+
+def test_a_comparison_with_another_champion_or_on_another_part_is_no_evidence(trained):
+    workflows.compare(trained, 1, 3, 1)
+    workflows.promote(trained, 2, Target.SENTIMENT, "first")
+    workflows.compare(trained, 2, 3, 1, Split.VALIDATION)
+    workflows.promote(trained, 3, Target.SENTIMENT, "better", override=True)
+    with reading(trained.engine) as session:
+        assert "comparison" not in session.get(Promotion, 2).evidence

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from sqlalchemy import bindparam, update
 from sqlmodel import col, select
 
 from core import workflows
@@ -15,7 +14,7 @@ pytestmark = pytest.mark.statistics
 
 DAYS, A_DAY = 60, 10
 N = DAYS * A_DAY
-SHUFFLES = 100
+SHUFFLES = 80
 LOOKS = 1_500
 
 
@@ -87,10 +86,8 @@ def stored(app):
 
 def shuffle(app, labels, rng):
     with writing(app.engine) as session:
-        fresh = [{"row": i + 1, "fresh": label} for i, label in enumerate(rng.permutation(labels).tolist())]
-        table = DatasetItem.__table__
-        change = update(table).where(table.c.id == bindparam("row")).values(label=bindparam("fresh"))
-        session.connection().execute(change, fresh)
+        fresh = [(label, i + 1) for i, label in enumerate(rng.permutation(labels).tolist())]
+        session.connection().exec_driver_sql("UPDATE dataset_item SET label = ? WHERE id = ?", fresh)
         session.commit()
 
 

@@ -32,7 +32,7 @@ def live(session: Session, target: str) -> None:
     for row in drawn:
         with st.container(border=True, key=f"experiment_{row.experiment.id}"):
             card(row)
-    ab_plan.planner(session, target, begun=bool(running))
+    ab_plan.planner(session, target, [row.experiment.family for row in running])
     _history(found, drawn)
 
 
@@ -56,6 +56,10 @@ def _history(found: Sequence[ExperimentRow], drawn: Sequence[ExperimentRow]) -> 
         key="experiment_history",
         placeholder=fmt.DASH,
         alt=t("Experiments that have ended"),
+        column_config={
+            t("Verdict"): st.column_config.TextColumn(width=100),
+            t("Interval"): st.column_config.TextColumn(width=130),
+        },
     )
     chosen = [ended[place] for place in picked.selection.rows if place < len(ended)]
     for row in (row for row in chosen if row not in drawn):

@@ -23,6 +23,8 @@ from ui.state import Session, app, preselected
 EFFECTS = (3, 5, 10, 15, 20)
 SHORTEST_DAYS, LONGEST_DAYS = 7, 90
 _KEPT = "_experiment_plan"
+#: Choice of articles of every family.
+_ALL = "all"
 KEPT_FOR = timedelta(minutes=1)
 _WARNINGS = {
     "NO_LABELS": mark(
@@ -49,28 +51,43 @@ _WAYS = {
 _SIDES = {"champion": mark("the champion"), "challenger": mark("the challenger")}
 
 
-def planner(session: Session, target: str, *, begun: bool) -> None:
-    """Draw the plan of a new experiment; folded up while another one runs."""
+def planner(session: Session, target: str, taken: Sequence[str | None]) -> None:
+    """Draw the plan of a new experiment.
+
+    Parameters
+    ----------
+    taken : sequence of str or None
+        Families of the challenges that run; None: of every family. Only one runs on an article at a time.
+    """
+    free = [_ALL, *Family] if not taken else [family for family in Family if not {family, None} & set(taken)]
+    if not free:
+        st.caption(
+            t("One challenge at a time: a new one can begin when this one has ended or was stopped."),
+            help=t("Two challenges of one champion on the same articles would spoil each other's count."),
+        )
+        return
     rows = [
         row
         for row in models.registry(session, target)
         if row.stage != Stage.CHAMPION and row.model.provider in app().providers
     ]
-    help_text = t(
-        "Both models answer new articles while the champion goes on answering AI News Trader. The evidence may be "
-        "looked at every day. Nothing is promoted by itself."
-    )
-    if not begun:
-        section(t("A new experiment"), help_text)
-        _draw(session, target, rows)
+    if not taken:
+        section(
+            t("A new experiment"),
+            t(
+                "Both models answer new articles while the champion goes on answering AI News Trader. The evidence "
+                "may be looked at every day. Nothing is promoted by itself."
+            ),
+        )
+        _draw(session, target, rows, free)
         return
     box = st.expander(t("Plan another experiment"), icon=":material/add:", key="plan_box", on_change="rerun")
     if box.open:
         with box:
-            _draw(session, target, rows)
+            _draw(session, target, rows, free)
 
 
-def _draw(session: Session, target: str, rows: Sequence[RegistryRow]) -> None:
+def _draw(session: Session, target: str, rows: Sequence[RegistryRow], free: Sequence[str]) -> None:
     if not rows:
         with empty(
             t("No other model version can answer new articles: train one, or make a few-shot version.")
@@ -79,7 +96,7 @@ def _draw(session: Session, target: str, rows: Sequence[RegistryRow]) -> None:
         return
     left, right = st.columns([2, 3], gap="medium")
     with left:
-        wish = _choices(target, rows)
+        wish = _choices(target, rows, free)
     with right, st.container(border=True):
         try:
             plan = _plan(wish)
@@ -90,7 +107,7 @@ def _draw(session: Session, target: str, rows: Sequence[RegistryRow]) -> None:
         start(session, plan, rows)
 
 
-def _choices(target: str, rows: Sequence[RegistryRow]) -> Wish:
+def _choices(target: str, rows: Sequence[RegistryRow], free: Sequence[str]) -> Wish:
     ids = [row.model.id for row in rows]
     wanted = preselected(f"live_challenger_{target}", ids[0])
     row = st.selectbox(
@@ -113,16 +130,30 @@ def _choices(target: str, rows: Sequence[RegistryRow]) -> Wish:
     )
     family = st.selectbox(
         t("Articles"),
-        [None, *Family],
+        free,
         key="live_family",
         placeholder=fmt.DASH,
-        format_func=lambda code: fmt.word("family", code) if code else t("All articles"),
+        format_func=lambda code: t("All articles") if code == _ALL else fmt.word("family", code),
     )
     allocation = 50
     if mode == ExperimentMode.SPLIT:
         allocation = st.slider(
             t("Answered by the challenger"), 5, 95, value=50, step=5, format="%d %%", key="live_allocation"
         )
+    effect, days = _reach()
+    return Wish(
+        target=target,
+        challenger_id=row.model.id,
+        mode=mode,
+        family=None if family == _ALL else family,
+        allocation=allocation / 100,
+        effect=effect / 100,
+        days=days,
+    )
+
+
+def _reach() -> tuple[int, int]:
+    """Draw the choice of the difference to be seen, in points, and of the days at most."""
     effect = st.select_slider(
         t("Difference to be seen"),
         EFFECTS,
@@ -141,15 +172,7 @@ def _choices(target: str, rows: Sequence[RegistryRow]) -> Wish:
         key="live_days",
         help=t("It ends earlier when the evidence decides."),
     )
-    return Wish(
-        target=target,
-        challenger_id=row.model.id,
-        mode=mode,
-        family=family,
-        allocation=allocation / 100,
-        effect=effect / 100,
-        days=days,
-    )
+    return effect, days
 
 
 def _plan(wish: Wish) -> Plan:

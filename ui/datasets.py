@@ -137,6 +137,17 @@ def _choices() -> dict[str, Any]:
             "between the parts. Stratified is for labelled sets without dates."
         ),
     )
+    return {
+        "target": target,
+        "strategy": strategy,
+        "balance": balance,
+        "split_method": split,
+        "test_share": _choose_test_share(),
+    }
+
+
+def _choose_test_share() -> float | None:
+    """Draw the choice of the test share; None where it is the policy's."""
     share = st.slider(
         t("Test share"),
         *(round(100 * edge) for edge in TEST_SHARES),
@@ -149,13 +160,7 @@ def _choices() -> dict[str, Any]:
             "shall decide ten points needs 200 test articles or more."
         ),
     )
-    return {
-        "target": target,
-        "strategy": strategy,
-        "balance": balance,
-        "split_method": split,
-        "test_share": None if share == _usual_test_share() else share / 100,
-    }
+    return None if share == _usual_test_share() else share / 100
 
 
 def _usual_test_share() -> int:

@@ -72,7 +72,8 @@ def _verdict(row: ExperimentRow, shown: Mapping[str, Any]) -> None:
     else:
         when += [t("until {at}", at=fmt.moment(one.ended_at)), live_words.ended_by(shown)]
     note = (one.conclusion or {}).get("note")
-    when += [f"„{fmt.plain(note)}“"] if note else []
+    when += [fmt.plain(note)] if note else []
+    when += _spent(row)
     if shown.get("n"):
         when.append(live_words.unit_note(shown))
     st.caption(" · ".join(when))
@@ -189,7 +190,7 @@ def _coverage(row: ExperimentRow, shown: Mapping[str, Any]) -> None:
         champion=fmt.number(seen["failed_champion"]),
     )
     st.caption(
-        " · ".join([*(f"{word} {n:,}" for word, n, _ in parts), failed, *_spent(row)]),
+        " · ".join([*(f"{word} {n:,}" for word, n, _ in parts), failed]),
         help=t(
             "Only articles of closed days count, in the order in which their labels were known. Too late: the market "
             "had answered before the question. A side without a usable answer counts as wrong."

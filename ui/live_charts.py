@@ -5,7 +5,7 @@ without colour as well.
 """
 
 from collections.abc import Mapping, Sequence
-from math import floor, isfinite, log10
+from math import floor, log10
 from typing import Any
 
 import plotly.graph_objects as go
@@ -17,6 +17,8 @@ CHAMPION = "#C29A2B"
 BAND = "rgba(79,127,203,0.20)"
 #: Evidence below 1 : 100 says no more than "not this one": the line then runs along the floor.
 FLOOR = 0.01
+#: Nobody asks for more than a million to one: the line then runs along the ceiling.
+CEILING = 1e6
 DASHES = {CHALLENGER: "solid", CHAMPION: "dot"}
 _DRAWN = {CHALLENGER: "━━", CHAMPION: "┅┅"}
 
@@ -31,20 +33,16 @@ def by_date(series: Sequence[Mapping[str, Any]]) -> list[tuple[str, Mapping[str,
 
 
 def ratio(e: float) -> str:
-    """Return an e-value as odds: "52 : 1", "1 : 8"; beyond a million only the magnitude is told."""
-    if e >= 1e6:
-        return f"10{_superscript(floor(log10(e)))} : 1"
+    """Return an e-value as odds: "52 : 1", "1 : 8"; beyond a million either way it says no more."""
+    if e >= CEILING:
+        return f"≥ {CEILING:,.0f} : 1"
     if e >= 1:
         return f"{_digits(e)} : 1"
-    return f"1 : {_digits(1 / e)}" if e > 1e-6 else "1 : 10⁶"
+    return f"1 : {_digits(1 / e)}" if e > 1 / CEILING else f"≤ 1 : {CEILING:,.0f}"
 
 
 def _digits(value: float) -> str:
     return f"{value:,.0f}" if value >= 10 else f"{value:.1f}".removesuffix(".0")
-
-
-def _superscript(power: int) -> str:
-    return str(power).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
 def evidence(series: Sequence[Mapping[str, Any]], threshold: float, words: Mapping[str, str]) -> go.Figure:
@@ -90,7 +88,7 @@ def evidence(series: Sequence[Mapping[str, Any]], threshold: float, words: Mappi
 
 def _reach(values: Sequence[float], threshold: float) -> tuple[float, float]:
     """Return the ends of the axis as logarithms: with room above the decision, and no deeper than the floor."""
-    high = max([threshold * 4, *(3 * value for value in values if isfinite(value))])
+    high = max([threshold * 4, *(3 * min(value, CEILING) for value in values)])
     low = min([0.3, *(value / 3 for value in values)])
     return log10(max(FLOOR, low)), log10(high)
 
@@ -101,7 +99,7 @@ def _evidence_line(
     told = [f"{ratio(float(point[key]))} · {n} = {point['n']:,}" for _, point in values]
     return go.Scatter(
         x=[day for day, _ in values],
-        y=[log10(max(FLOOR, float(point[key]))) for _, point in values],
+        y=[log10(min(CEILING, max(FLOOR, float(point[key])))) for _, point in values],
         name=name,
         mode="lines+markers",
         line={"color": colour, "width": 2.5, "dash": DASHES[colour]},
@@ -177,8 +175,8 @@ def difference_over_time(series: Sequence[Mapping[str, Any]], words: Mapping[str
     days = [day for day, _ in points]
     lower, upper = ([100 * float(point[key]) for _, point in known] for key in ("low", "high"))
     middle = [100 * float(point["difference"]) for _, point in points]
-    reach = 1.15 * max([10.0, *map(abs, [*lower, *upper, *middle[-20:]])])
-    reach = min(reach, 110.0)
+    reach = 1.4 * max([10.0, *map(abs, [*lower, *upper, *middle[-20:]])])
+    reach = min(reach, 120.0)
     told = [_with_interval(point, words) for _, point in points]
     line = go.Scatter(
         x=days,
@@ -211,7 +209,7 @@ def difference_over_time(series: Sequence[Mapping[str, Any]], words: Mapping[str
 def _points_ticks(reach: float) -> dict[str, Any]:
     """Return five ticks in whole points at most, signed, with a plain zero in the middle."""
     step = next(step for step in (5, 10, 20, 50) if reach / step < 3)
-    ticks = [tick for tick in range(-100, 101, step) if abs(tick) < reach]
+    ticks = [tick for tick in range(-100, 101, step) if abs(tick) < 0.9 * reach]
     return {
         "tickvals": ticks,
         "ticktext": [f"{tick:+d}".replace("-", "−") if tick else "0" for tick in ticks],

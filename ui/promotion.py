@@ -7,16 +7,16 @@ import streamlit as st
 
 from core import workflows
 from core.domain.types import GateState, Stage
-from core.queries import models
+from core.queries import models, overview
 from core.queries.experiments import newest_dataset
 from core.queries.models import Comparison, DatasetVersion, LedgerRow, RegistryRow
 from core.queries.training import part_total
 from core.workflows.promotion import GateReport, Promoted
 from ui import format as fmt
 from ui import gate_list
-from ui.components import empty, go_to, perform, section
+from ui.components import attempt, empty, go_to, perform, section
 from ui.i18n import mark, t, tn
-from ui.state import Session, app, preselected
+from ui.state import Session, app, flash, preselected
 
 _NO_WATCH = {
     "PAID": mark("The former one does not watch: its answers cost money."),
@@ -150,16 +150,22 @@ def _rollback(session: Session, target: str) -> None:
         st.caption(t("There is no earlier champion to go back to."))
         return
     st.markdown(t("Gives the target back to **{name}**.", name=fmt.plain(earlier)))
+    leaving = overview.champions(session)[target].model_id
     with st.form("rollback", border=False, clear_on_submit=True):
-        reason = st.text_input(
-            t("Reason"), max_chars=300, key="rollback_reason", placeholder=t("what went wrong")
+        st.text_input(t("Reason"), max_chars=300, key="rollback_reason", placeholder=t("what went wrong"))
+        # a callback keeps the champion that this page showed: another person may have been first
+        st.form_submit_button(
+            t("Roll back"),
+            icon=":material/undo:",
+            on_click=_roll_back,
+            args=(target, leaving, earlier),
         )
-        if st.form_submit_button(t("Roll back"), icon=":material/undo:"):
-            perform(
-                lambda: workflows.rollback(app(), target, reason),
-                working=t("Rolling back …"),
-                done=t("{name} answers again.", name=fmt.plain(earlier)),
-            )
+
+
+def _roll_back(target: str, leaving: int, earlier: str) -> None:
+    reason = st.session_state["rollback_reason"]
+    if attempt(lambda: [workflows.rollback(app(), target, reason, leaving=leaving)]) is not None:
+        flash(t("{name} answers again.", name=fmt.plain(earlier)))
 
 
 def _ledger(session: Session, target: str) -> None:

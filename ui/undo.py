@@ -35,5 +35,6 @@ def _undo(target: str, promotion_id: int | None, reason: str) -> None:
     if found is None or found.experiment.promotion_id != promotion_id:
         flash(t("The champion has changed meanwhile; nothing was rolled back."))
         return
-    if attempt(lambda: [workflows.rollback(app(), target, reason)]) is not None:
+    leaving = found.experiment.champion_id
+    if attempt(lambda: [workflows.rollback(app(), target, reason, leaving=leaving)]) is not None:
         flash(t("The former champion answers again."))

@@ -63,6 +63,10 @@ _TOLD = (
     ),
     (r"Checkpoint created at step (\d+)", mark("checkpoint at step {0}")),
     (r"New fine-tuned model created: (.+)", mark("model made: {0}")),
+    (r"watch begun: experiment (\d+)", mark("the former champion watches: experiment {0}")),
+    (r"concluded: experiment (\d+) \(better\)", mark("experiment {0} has ended: better")),
+    (r"concluded: experiment (\d+) \(worse\)", mark("experiment {0} has ended: worse")),
+    (r"concluded: experiment (\d+) \(inconclusive\)", mark("experiment {0} has ended: not decided")),
     (r"The job has successfully completed", mark("the job has succeeded")),
     (r"Fine-tuning job cancelled", mark("the job was cancelled")),
 )
@@ -83,6 +87,9 @@ _COUNTED = {
     "outcomes_changed": mark("Changed outcomes"),
     "reasons_changed": mark("Articles judged anew"),
     "imports_closed": mark("Broken-off imports closed"),
+    "enrolled": mark("Articles of live experiments"),
+    "answered": mark("Answers for live experiments"),
+    "given_up": mark("Questions given up"),
 }
 _TABLES = {
     "article": mark("Articles"),
@@ -135,6 +142,8 @@ def told(message: str) -> str:
     if re.fullmatch(r"[a-z ]+: \d+(, [a-z ]+: \d+)*", message):
         pairs = (part.split(": ") for part in message.split(", "))
         return counts({name.replace(" ", "_"): int(n) for name, n in pairs}) or message
+    if ", " in message:
+        return ", ".join(told(part) for part in message.split(", "))
     return message
 
 

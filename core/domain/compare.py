@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.domain import paired, plan
-from core.domain.intervals import Interval
+from core.domain.intervals import Interval, tango
 from core.domain.latency import latency
 from core.domain.metrics import Answers, accuracy_interval, as_rows, certainty, macro_f1, majority
 from core.domain.paired import mcnemar_mid_p, mcnemar_n, minimum_detectable
@@ -13,7 +13,7 @@ from core.domain.policy import Policy
 from core.domain.types import Target, Verdict
 from core.domain.verdicts import (
     DAYS_FOR_A_VERDICT,
-    SPANS_ZERO,
+    UNDECIDED,
     decide,
     sentence,
     too_few_days,
@@ -86,13 +86,14 @@ def compare(
     Returns
     -------
     dict
-        ``difference`` is challenger minus champion, 0-1. ``verdict`` follows from ``interval`` alone:
-        equivalent when all of it lies within the margin, better or worse when all of it lies on one
-        side of zero, else inconclusive; ``reason`` is the code behind it. ``more_labels`` is given
+        ``difference`` is challenger minus champion, -1 to 1. ``verdict``: equivalent when all of
+        ``interval`` lies within the margin, better or worse when all of it lies on one side of zero and
+        the test agrees (``p``, on ``direction`` ``p_by_day``, which swaps whole market days: see
+        `paired.day_sign_p`), else inconclusive; ``reason`` is the code behind it. ``more_labels`` is given
         while inconclusive: the McNemar number for ``minimum_effect`` at the observed discordance, less
-        the present n. It takes rows as independent, so on ``direction`` it is a lower bound, and so is
-        ``sensible_n``, the same for the plan's gain. ``p_by_day`` swaps whole market days (see
-        `paired.day_sign_p`). ``macro_f1_difference``, ``per_class``, ``calibration``, ``abstention``,
+        the present n; ``sensible_n`` is that number for the plan's gain. On ``direction`` both are taken
+        as many times as rows of one day are worth less than separate ones, if they come with as many new
+        days; with too few days to see that, they take rows as separate and are lower bounds. ``macro_f1_difference``, ``per_class``, ``calibration``, ``abstention``,
         ``latency`` and ``plan`` are described where they are made: `paired`, `calibration`, `selective`,
         `latency`, `plan`.
     """
@@ -114,22 +115,25 @@ def _decided(old: Answers, new: Answers, days: int | None, policy: Policy, seed:
     """Return the figures about the difference of the accuracies, and the verdict."""
     table, n = _table(old, new), len(old.gold)
     interval, method = paired.accuracy_difference_interval(old, new, seed=seed)
-    verdict, reason = decide(interval, days, n, policy.equivalence_margin)
+    p = float(mcnemar_mid_p(table["champion_only"], table["challenger_only"]))
+    p_by_day = paired.day_sign_p(old, new, seed=seed) if days is not None else None
+    verdict, reason = decide(interval, p if days is None else p_by_day, days, n, policy.equivalence_margin)
+    undecided = verdict == Verdict.INCONCLUSIVE and reason in UNDECIDED
     return {
         **_figures(old, new, table),
         "accuracy_champion_interval": _listed(accuracy_interval(old, seed)[0]),
         "accuracy_challenger_interval": _listed(accuracy_interval(new, seed)[0]),
         "interval": _listed(interval),
         "interval_method": method,
-        "p": float(mcnemar_mid_p(table["champion_only"], table["challenger_only"])),
+        "p": p,
         "p_method": "mcnemar mid-p",
         "p_descriptive": days is not None,
-        "p_by_day": paired.day_sign_p(old, new, seed=seed) if days is not None else None,
+        "p_by_day": p_by_day,
         "market_days": days,
         "verdict": str(verdict),
         "reason": reason,
         "minimum_effect": policy.minimum_effect,
-        **_outlook(table, n, verdict, reason, policy),
+        **_outlook(table, n, _design_effect(interval, days, table, n), policy, undecided=undecided),
     }
 
 
@@ -161,16 +165,28 @@ def _figures(old: Answers, new: Answers, table: dict[str, int]) -> dict[str, Any
     }
 
 
-def _outlook(table: dict[str, int], n: int, verdict: Verdict, reason: str, policy: Policy) -> dict[str, Any]:
+def _design_effect(interval: Interval | None, days: int | None, table: dict[str, int], n: int) -> float:
+    """Return how many rows of these days are worth one separate row: the square of the intervals' widths."""
+    if interval is None or days is None or too_few_days(days):
+        return 1.0
+    low, high = tango(table["challenger_only"], table["champion_only"], n)
+    return max(((interval[1] - interval[0]) / float(high - low)) ** 2, 1.0)
+
+
+def _outlook(
+    table: dict[str, int], n: int, design_effect: float, policy: Policy, *, undecided: bool
+) -> dict[str, Any]:
     """Say what more labels would settle, where that is a question of labels at all."""
     discordance = (table["champion_only"] + table["challenger_only"]) / n if n else 0.0
-    more = None
-    if verdict == Verdict.INCONCLUSIVE and reason == SPANS_ZERO:
-        more = max(mcnemar_n(policy.minimum_effect, discordance, policy.power) - n, 0)
-    sensible = mcnemar_n(policy.plan_gain, discordance, policy.power) if n else None
+    more = sensible = None
+    if undecided:
+        wanted = mcnemar_n(policy.minimum_effect, discordance, policy.power)
+        more = max(round(wanted * design_effect) - n, 0)
+    if n:
+        sensible = round(mcnemar_n(policy.plan_gain, discordance, policy.power) * design_effect)
     return {
         "more_labels": more,
-        "minimum_detectable": minimum_detectable(n, discordance, policy.power),
+        "minimum_detectable": minimum_detectable(round(n / design_effect), discordance, policy.power),
         "sensible_n": sensible,
         "test_too_small": sensible is None or n < sensible,
     }

@@ -91,8 +91,9 @@ def cusum_arl(p: float, up: int, down: int, threshold: int) -> float:
     below, above = min(down, threshold - 1), min(up, threshold - 1)
     bands = np.zeros((below + above + 1, threshold))
     bands[above] = 1.0
-    column = np.maximum(np.arange(threshold) - down, 0)
-    np.add.at(bands, (above + np.arange(threshold) - column, column), -p)
+    bands[above : above + below + 1, 0] -= p  # from below `down` S falls to 0
+    if down < threshold:
+        bands[above + down, 1 : threshold - down] -= p
     if up < threshold:
         bands[above - up, up:] -= 1 - p
     return float(solve_banded((below, above), bands, np.ones(threshold))[0])

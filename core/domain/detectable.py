@@ -9,7 +9,7 @@ import numpy as np
 from numpy.random import Generator
 
 from core.domain.cusum import reflected
-from core.domain.drift import STAKES, day_evidence
+from core.domain.drift import STAKES, day_evidence, mean_evidence
 from core.domain.intervals import Floats
 from core.domain.reference import Reference
 from core.domain.watching import Bools, Whole
@@ -115,10 +115,8 @@ def _block(reference: Reference, state: _State, running: Whole, right: Bools) ->
     path = reflected(steps, state.level[running])
     logs = day_evidence(right.mean(axis=-1), reference.ref, state.logs[running])
     state.level[running], state.logs[running] = path[:, -1], logs[:, -1]
-    # A run that alerted grows on while it waits for its warning; 1e300 is as good as what it would reach.
-    evidence = np.exp(np.minimum(logs, 690)).mean(axis=-1)
     highest = path.reshape(right.shape).max(axis=-1)
-    return highest >= reference.warn_at, evidence >= reference.alert_at
+    return highest >= reference.warn_at, mean_evidence(logs) >= reference.alert_at
 
 
 def _answers(accuracy: Floats, correlation: float, m: int, random: Generator) -> Bools:

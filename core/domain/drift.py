@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from core.domain import watching
-from core.domain.cusum import cusum_arl, cusum_threshold, reflected, weights
+from core.domain.cusum import cusum_arl, cusum_threshold, weights
 from core.domain.intervals import Floats, wilson
 from core.domain.reference import CALIBRATING, TOO_LOW, Day, NoReference, Reference, reference
 from core.domain.watching import Crossing, Point, Watch, Whole
@@ -51,6 +51,7 @@ __all__ = [
 #: What the e-SR statistic stakes, as shares of the most that a day on which all is right can lose.
 _STAKES = 0.98 * np.array([0.1, 0.2, 0.4, 0.6, 0.8])
 STAKES = len(_STAKES)
+_LARGEST_LOG = np.log(1e300)
 
 
 def day_evidence(shares: ArrayLike, ref: float, start: ArrayLike = -np.inf) -> Floats:
@@ -84,6 +85,12 @@ def day_evidence(shares: ArrayLike, ref: float, start: ArrayLike = -np.inf) -> F
     return np.asarray(grown + np.logaddexp(begun, carried), dtype=float)
 
 
+def mean_evidence(logs: Floats) -> Floats:
+    """Return the mean of the five statistics (..., days) from their logs (..., days, 5); at most 1e300."""
+    # Days measured beyond a signal are thrown away, yet would overflow before that.
+    return np.asarray(np.exp(np.minimum(logs, _LARGEST_LOG)).mean(axis=-1), dtype=float)
+
+
 def watch_cusum(days: Sequence[Day], reference: Reference) -> Watch:
     """Return the CUSUM of the answers after the reference days: it WARNs.
 
@@ -99,13 +106,9 @@ def watch_cusum(days: Sequence[Day], reference: Reference) -> Watch:
     Watch
         A day's value is the highest S of that day. Days without labels are no points.
     """
-
-    def measure(rest: Sequence[Day]) -> tuple[Floats, Whole]:
-        right = np.concatenate([day.in_order() for day in rest])
-        path = reflected(np.where(right > 0, -reference.down, reference.up))
-        return watching.highest_of_day(path, [day.n for day in rest])
-
-    return watching.walk(_labelled(days, reference), reference.warn_at, measure)
+    labelled = _labelled(days, reference)
+    steps = [np.where(day.in_order() > 0, -reference.down, reference.up) for day in labelled]
+    return watching.walk_items([day.day for day in labelled], reference.warn_at, steps)
 
 
 def watch_days(days: Sequence[Day], reference: Reference) -> Watch:
@@ -113,22 +116,24 @@ def watch_days(days: Sequence[Day], reference: Reference) -> Watch:
 
     Parameters and result are those of `watch_cusum`; a day's value is the mean M.
     """
+    labelled = _labelled(days, reference)
+    shares = np.array([day.right / day.n for day in labelled])
 
-    def measure(rest: Sequence[Day]) -> tuple[Floats, Whole]:
-        logs = day_evidence(np.array([day.right / day.n for day in rest]), reference.ref)
-        return np.asarray(np.exp(logs).mean(axis=-1), dtype=float), _likeliest_start(logs, rest, reference)
+    def measure(first: int, end: int) -> tuple[Floats, Whole]:
+        logs = day_evidence(shares[first:end], reference.ref)
+        began = _likeliest_start(shares[first:end], reference.ref, np.argmax(logs, axis=1))
+        return mean_evidence(logs), began
 
-    return watching.walk(_labelled(days, reference), reference.alert_at, measure)
+    return watching.walk([day.day for day in labelled], reference.alert_at, measure)
 
 
-def _likeliest_start(logs: Floats, days: Sequence[Day], reference: Reference) -> Whole:
-    """Return, for each day, the start whose bets have grown most by then, at the stake that has most."""
-    shares = np.array([day.right / day.n for day in days])
-    steps = np.log1p(_STAKES / (1 - reference.ref) * (reference.ref - shares)[:, None])
+def _likeliest_start(shares: Floats, ref: float, stake: Whole) -> Whole:
+    """Return, for each day, the start from which the bets at its `stake` have grown most by then."""
+    steps = np.log1p(_STAKES / (1 - ref) * (ref - shares)[:, None])
     before = np.cumsum(steps, axis=0) - steps  # the lower it was, the more has been won since
     is_lowest = before <= np.minimum.accumulate(before, axis=0)
-    starts = np.maximum.accumulate(np.where(is_lowest, np.arange(len(days))[:, None], 0), axis=0)
-    return np.asarray(starts[np.arange(len(days)), np.argmax(logs, axis=1)], dtype=np.int64)
+    starts = np.maximum.accumulate(np.where(is_lowest, np.arange(len(shares))[:, None], 0), axis=0)
+    return np.asarray(starts[np.arange(len(shares)), stake], dtype=np.int64)
 
 
 def _labelled(days: Sequence[Day], reference: Reference) -> list[Day]:

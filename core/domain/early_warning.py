@@ -16,12 +16,11 @@ from scipy.special import expit, logit
 from scipy.stats import norm
 
 from core.domain import watching
-from core.domain.cusum import reflected
 from core.domain.intervals import Floats
 from core.domain.mix import Mix, Shift, Week, mix_design_effect, mix_shift, weekly_shifts
 from core.domain.policy import Policy
 from core.domain.reference import NoReference, design_effect, first_enough
-from core.domain.watching import Watch, Whole
+from core.domain.watching import Watch
 
 __all__ = [
     "Calibrator",
@@ -146,14 +145,12 @@ def watch_confidence(days: Sequence[Stated], reference: ConfidenceReference) -> 
     S <- max(0, S - z - .2), z the confidence in standard deviations from the reference's mean. Confidence
     that rises, and accuracy that falls under unchanged confidence, are not seen.
     """
-
-    def measure(rest: Sequence[Stated]) -> tuple[Floats, Whole]:
-        values = np.concatenate([day.values for day in rest])
-        path = reflected(confidence_steps((values - reference.mean) / reference.standard_deviation))
-        return watching.highest_of_day(path, [day.n for day in rest])
-
     stated = [day for day in watching.in_order(days, reference.last_day) if day.n]
-    return watching.walk(stated, reference.warn_at, measure)
+    steps = [
+        confidence_steps((np.array(day.values) - reference.mean) / reference.standard_deviation)
+        for day in stated
+    ]
+    return watching.walk_items([day.day for day in stated], reference.warn_at, steps)
 
 
 def confidence_steps(z: ArrayLike) -> Floats:

@@ -120,16 +120,23 @@ def _same_items(comparison: Mapping[str, Any], policy: Policy) -> Gate:
 
 
 def _rows_per_class(comparison: Mapping[str, Any], policy: Policy, target: str) -> Gate:
-    found = comparison.get("per_class") or {}
+    if "per_class" not in comparison:  # a report of an older version did not look
+        return Gate("rows_per_class", "G0", GateState.WAITING, None, policy.gate_rows_per_class)
+    found = comparison["per_class"]
     supports = {str(name): int(found.get(name, {}).get("support") or 0) for name in Sentiment}
     detail = {"supports": supports, "target": str(Target(target))}
     return _at_least("rows_per_class", min(supports.values()), policy.gate_rows_per_class, detail)
 
 
 def _untouched(comparison: Mapping[str, Any]) -> Gate:
-    """Ask that neither was trained, prompted or selected on the test articles."""
-    contaminated = {side: int(n) for side, n in (comparison.get("contaminated") or {}).items()}
-    selected = {side: bool(on) for side, on in (comparison.get("selected_on") or {}).items()}
+    """Ask that neither was trained, prompted or selected on the test articles.
+
+    A report of an older version that did not look says nothing of it.
+    """
+    if "contaminated" not in comparison or "selected_on" not in comparison:
+        return Gate("untouched", "G0", GateState.WAITING, None, 0)
+    contaminated = {side: int(n) for side, n in comparison["contaminated"].items()}
+    selected = {side: bool(on) for side, on in comparison["selected_on"].items()}
     touched = max(
         [*contaminated.values(), *(comparison["n"] for on in selected.values() if on)],
         default=0,

@@ -25,7 +25,7 @@ KOREAN, OTHER, NO_LETTERS = "korean", "other", "no_letters"
 NO_SOURCE = "(no source)"
 
 _LENGTH_PARTS = 4
-_READ = 1000  # characters that tell a language as well as all
+_READ = 300  # characters that tell a language as well as all
 _LETTER = re.compile(r"[^\W\d_]")
 #: Syllables, the letters they are made of, and the compatibility letters of keyboards.
 _HANGUL = re.compile(r"[가-힣\u1100-\u11ff\u3131-\u318e]")
@@ -89,7 +89,7 @@ def hangul_share(text: str) -> float | None:
 def language(article: Received) -> str:
     """Return `KOREAN`, `OTHER` or `NO_LETTERS` by the share of Hangul in title and body.
 
-    The first 1,000 characters are read.
+    The first 300 characters are read.
     """
     share = hangul_share(f"{article.title} {article.body or ''}"[:_READ])
     if share is None:

@@ -7,6 +7,8 @@ References
 E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927).
 T. Tango, "Equivalence test and confidence interval for the difference in proportions for the
 paired-sample design", Statistics in Medicine 17 (1998) 891-908.
+T. C. Hesterberg, "What teachers should know about the bootstrap: resampling in the undergraduate statistics
+curriculum", The American Statistician 69 (2015) 371-386: the expanded percentile interval.
 """
 
 from collections.abc import Sequence
@@ -14,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm
+from scipy.stats import norm, t
 
 Interval = tuple[float, float]
 Floats = NDArray[np.float64]
@@ -63,15 +65,15 @@ def tango(gained: ArrayLike, lost: ArrayLike, n: ArrayLike, level: float = 0.95)
     g, lo, m = np.broadcast_arrays(*(np.asarray(v, dtype=float) for v in (gained, lost, n)))
     z = float(norm.ppf((1 + level) / 2))
     point = (g - lo) / m
-    return (
-        _root((g, lo, m), +z, np.full(g.shape, -1.0), point),
-        _root((g, lo, m), -z, point, np.full(g.shape, 1.0)),
-    )
+    # both limits at once: the lower one lies below the point, the upper one above it
+    levels = np.array([z, -z]).reshape(2, *([1] * g.ndim))
+    below, above = np.stack([np.full(g.shape, -1.0), point]), np.stack([point, np.full(g.shape, 1.0)])
+    low, high = _root((g, lo, m), levels, below, above)
+    return low, high
 
 
-def _root(counts: tuple[Floats, Floats, Floats], z: float, below: Floats, above: Floats) -> Floats:
+def _root(counts: tuple[Floats, Floats, Floats], z: Floats, below: Floats, above: Floats) -> Floats:
     """Return the difference at which Tango's statistic falls through `z`, between the given bounds."""
-    below, above = below.copy(), above.copy()
     for _ in range(_BISECTIONS):
         middle = (below + above) / 2
         still_larger = _larger_than(counts, middle, z)
@@ -79,7 +81,7 @@ def _root(counts: tuple[Floats, Floats, Floats], z: float, below: Floats, above:
     return np.asarray((below + above) / 2, dtype=float)
 
 
-def _larger_than(counts: tuple[Floats, Floats, Floats], d: Floats, z: float) -> NDArray[np.bool_]:
+def _larger_than(counts: tuple[Floats, Floats, Floats], d: Floats, z: Floats) -> NDArray[np.bool_]:
     g, lost, n = counts
     linear = d * (2 * n - g + lost) - g - lost
     root = np.sqrt(np.maximum(linear**2 + 8 * n * lost * d * (1 - d), 0.0))
@@ -108,8 +110,15 @@ def resample_days(sums: Floats, seed: int, resamples: int = RESAMPLES) -> Floats
     return np.asarray(weights @ sums, dtype=float)
 
 
-def percentile(samples: Floats, level: float = 0.95) -> Interval:
-    """Return the percentile interval of bootstrap `samples`; NaN samples are left out."""
+def percentile(samples: Floats, level: float = 0.95, *, units: int | None = None) -> Interval:
+    """Return the percentile interval of bootstrap `samples`; NaN samples are left out.
+
+    With `units`, at least 2, it is expanded as Student's t for that many drawn units is wider than the
+    normal: unexpanded, the interval over six days misses the truth in 13 % of all cases instead of 5 %.
+    """
+    if units is not None:
+        reach = t.ppf((1 + level) / 2, units - 1) * np.sqrt(units / (units - 1))
+        level = float(1 - 2 * norm.sf(reach))
     low, high = np.nanquantile(samples, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
@@ -122,4 +131,9 @@ def mean_by_day(values: Sequence[float], days: Sequence[Any] | None, *, seed: in
     if number < 2:
         return None
     totals = resample_days(sums, seed)
-    return percentile(totals[:, 0] / totals[:, 1])
+    return percentile(totals[:, 0] / totals[:, 1], units=number)
+
+
+def hull(first: Interval, second: Interval) -> Interval:
+    """Return the smallest interval that holds both."""
+    return min(first[0], second[0]), max(first[1], second[1])

@@ -36,6 +36,7 @@ def judge(
     allocation: float | None,
     asked: Mapping[Arm, int],
     policy: Policy,
+    watch: bool = False,
 ) -> dict[str, Any]:
     """Return what an experiment has shown so far, as plain JSON values.
 
@@ -54,6 +55,9 @@ def judge(
         Articles of each arm so far, labelled or not; of the split mode.
     policy : Policy
         Thresholds.
+    watch : bool
+        Whether it asks of the challenger alone, a former champion: that it was shown worse at first does not
+        keep it from being shown better later. Of the shadow mode.
 
     Returns
     -------
@@ -90,15 +94,17 @@ def judge(
         if any(row.arm == Arm.BOTH for row in rows):
             raise ValueError("an article of a split experiment belongs to one arm")
         return _split(live_days.by_day(rows), asked, allocation, by_day=by_day, policy=policy)
-    return _shadow(live_days.by_day(rows), by_day=by_day, policy=policy)
+    return _shadow(live_days.by_day(rows), by_day=by_day, policy=policy, watch=watch)
 
 
-def _shadow(days: Days, *, by_day: bool, policy: Policy) -> dict[str, Any]:
+def _shadow(days: Days, *, by_day: bool, policy: Policy, watch: bool) -> dict[str, Any]:
     difference = live_days.of_pairs(days)
     found = sequential.evidence(days.wins, days.losses, by_day=by_day, limit=policy.design_effect_limit)
     up, down = _capped(found.log_for), _capped(found.log_against)
     strongest = np.maximum(up, down)
-    first = next((i for i in days.looks() if strongest[i] >= policy.evidence_threshold), None)
+    first = _reached(days, strongest, policy)
+    if watch and (back := _reached(days, up, policy)) is not None:
+        first, strongest = back, up
     n, both, wins, losses = (int(each.sum()) for each in (days.n, days.both_right, days.wins, days.losses))
     won, lost = np.cumsum(days.wins), np.cumsum(days.losses)
     return {
@@ -112,7 +118,7 @@ def _shadow(days: Days, *, by_day: bool, policy: Policy) -> dict[str, Any]:
         "e_against": _last(down, 1.0),
         "threshold": policy.evidence_threshold,
         "e_decided": None if first is None else float(strongest[first]),
-        **_decision(days, first, better=first is not None and bool(up[first] > down[first])),
+        **_decision(days, first, better=first is not None and bool(up[first] >= strongest[first])),
         "series": [
             _point(days, difference, i)
             | {"wins": int(won[i]), "losses": int(lost[i])}
@@ -158,6 +164,11 @@ def _figures(days: Days, difference: Difference) -> dict[str, Any]:
         "interval": difference.interval(-1) if n else None,
         "days": len(days.dates),
     }
+
+
+def _reached(days: Days, e: Floats, policy: Policy) -> int | None:
+    """Return the first look at which an e-value reaches the threshold."""
+    return next((i for i in days.looks() if e[i] >= policy.evidence_threshold), None)
 
 
 def _last(values: Floats, empty: float | None = None) -> float | None:

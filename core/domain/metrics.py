@@ -5,6 +5,7 @@ Rates are 0-1; confidences come in as 0-100. What is not known is None, never ze
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from core.domain.selective import abstention
 from core.domain.types import Sentiment, Target
 
 CLASSES: tuple[str, ...] = tuple(str(sentiment) for sentiment in Sentiment)
+_PLACE = {name: i for i, name in enumerate(CLASSES)}
 
 WILSON = "wilson"
 BY_DAY = "market-day bootstrap"
@@ -34,17 +36,17 @@ class Answers:
     days: list[str] | None
     target: str
 
-    @property
+    @cached_property
     def right(self) -> Floats:
         """1.0 where the prediction is the gold class, else 0.0; shape (n,)."""
         pairs = zip(self.predicted, self.gold, strict=True)
         return np.array([p == g for p, g in pairs], dtype=float)
 
-    @property
+    @cached_property
     def cells(self) -> NDArray[np.int64]:
         """Cell of the flattened confusion matrix that each row falls into, 0-8; shape (n,)."""
         pairs = zip(self.gold, self.predicted, strict=True)
-        return np.array([CLASSES.index(g) * 3 + CLASSES.index(p) for g, p in pairs], dtype=np.int64)
+        return np.array([_PLACE[g] * 3 + _PLACE[p] for g, p in pairs], dtype=np.int64)
 
     def confusion(self) -> NDArray[np.int64]:
         """Return counts (3, 3): rows gold, columns predicted, in the order of `CLASSES`."""
@@ -142,11 +144,12 @@ def certainty(
 def accuracy_interval(answers: Answers, seed: int) -> tuple[Interval | None, str | None]:
     """Return the interval of the accuracy and its method's name; both None where neither applies."""
     right = answers.right
-    if answers.target == Target.DIRECTION:
-        interval = intervals.mean_by_day(right.tolist(), answers.days, seed=seed)
-        return interval, BY_DAY if interval else None
-    interval = intervals.wilson(int(right.sum()), len(right))
-    return interval, WILSON if interval else None
+    of_rows = intervals.wilson(int(right.sum()), len(right))
+    if answers.target != Target.DIRECTION or of_rows is None:
+        return of_rows, WILSON if of_rows else None
+    interval = intervals.mean_by_day(right.tolist(), answers.days, seed=seed)
+    # days that are all alike have no spread to draw from; rows of one day know no more than separate ones
+    return (intervals.hull(interval, of_rows), BY_DAY) if interval else (None, None)
 
 
 def macro_f1_interval(answers: Answers, seed: int) -> Interval | None:
@@ -163,7 +166,8 @@ def macro_f1_interval(answers: Answers, seed: int) -> Interval | None:
     sums, number = intervals.day_sums(np.eye(9)[answers.cells], answers.days)
     if number < 2:
         return None
-    return intervals.percentile(macro_f1(intervals.resample_days(sums, seed).reshape(-1, 3, 3)))
+    drawn = macro_f1(intervals.resample_days(sums, seed).reshape(-1, 3, 3))
+    return intervals.percentile(drawn, units=number)
 
 
 def majority(gold: Sequence[str]) -> tuple[float | None, str | None]:

@@ -110,9 +110,10 @@ def macro_f1_difference(old: Answers, new: Answers, *, seed: int) -> dict[str, A
     by_day = old.target == Target.DIRECTION
     observed = float(_f1_gap(np.bincount(cells, minlength=_CELLS)[None, :])[0])
     drawn, swapped = _by_day(cells, old.days, seed) if by_day else _by_row(cells, seed)
+    units = len(set(old.days or ())) if by_day else None
     return {
         "difference": observed,
-        "interval": None if drawn is None else list(intervals.percentile(drawn)),
+        "interval": None if drawn is None else list(intervals.percentile(drawn, units=units)),
         "interval_method": None if drawn is None else BY_DAY if by_day else BY_ROW,
         "p": None if swapped is None else _share_beyond(swapped, observed),
         "p_method": None if swapped is None else SWAP_DAYS if by_day else SWAP_ROWS,
@@ -211,15 +212,20 @@ def _recalls(old: Answers, new: Answers, seed: int) -> dict[str, Any]:
 def accuracy_difference_interval(
     old: Answers, new: Answers, *, seed: int
 ) -> tuple[Interval | None, str | None]:
-    """Return the 95 % interval of new less old accuracy and its method: Tango's, or over market days."""
+    """Return the 95 % interval of new less old accuracy and its method: Tango's, or over market days.
+
+    That over days is never narrower than Tango's: days that are all alike have no spread to draw from, and
+    rows of one day know no more than as many separate ones.
+    """
     if not old.gold:
         return None, None
     gain = new.right - old.right
-    if old.target == Target.DIRECTION:
-        interval = intervals.mean_by_day(gain.tolist(), old.days, seed=seed)
-        return interval, BY_DAY if interval else None
     low, high = intervals.tango(int((gain > 0).sum()), int((gain < 0).sum()), len(gain))
-    return (float(low), float(high)), "tango"
+    of_rows = float(low), float(high)
+    if old.target != Target.DIRECTION:
+        return of_rows, "tango"
+    interval = intervals.mean_by_day(gain.tolist(), old.days, seed=seed)
+    return (intervals.hull(interval, of_rows), BY_DAY) if interval else (None, None)
 
 
 def holm(ps: Sequence[float]) -> list[float]:

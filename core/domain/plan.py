@@ -31,8 +31,9 @@ def targets(report: Mapping[str, Any], policy: Policy, *, decidable: bool) -> li
         {code, target, measured, interval, state, needed}, shares all of them. ``latency`` is a change, so
         its target is negative. "reached" and "missed" need the whole interval on one side of the target.
         While open, ``needed`` is about how many articles in all would settle it if the measured figure
-        stayed: an interval narrows with the root of their number. It is None where nothing was measured,
-        or where no number of articles that one could label would do.
+        stayed: an interval narrows with the root of their number. For the gain it is at least ``sensible_n``
+        where there are fewer, since the figure of so few rarely stays. It is None where nothing was
+        measured, or where no number of articles that one could label would do.
     """
     n, latency = report["n"], report["latency"]
     timed = min((side["n"] for side in (latency["champion"], latency["challenger"]) if side), default=0)
@@ -40,8 +41,8 @@ def targets(report: Mapping[str, Any], policy: Policy, *, decidable: bool) -> li
     gain = _target(
         "gain", policy.plan_gain, (report["difference"], report["interval"]), n, decidable=decidable
     )
-    if gain["state"] == OPEN and decidable and report["test_too_small"]:
-        gain["needed"] = report["sensible_n"]
+    if gain["needed"] is not None and report["test_too_small"]:
+        gain["needed"] = max(gain["needed"], report["sensible_n"])
     return [
         gain,
         _target("accuracy", policy.plan_accuracy, accuracy, n, decidable=decidable),

@@ -17,7 +17,12 @@ WITHIN_MARGIN = "interval_within_margin"
 ABOVE_ZERO = "interval_above_zero"
 BELOW_ZERO = "interval_below_zero"
 SPANS_ZERO = "interval_spans_zero"
+NOT_BY_TEST = "not_confirmed_by_the_test"
 NOT_AFTER_HOLM = "not_after_holm"
+#: What more labels may decide.
+UNDECIDED = (SPANS_ZERO, NOT_BY_TEST)
+
+_ALPHA = 0.05
 
 _NOT_OF_DAYS = (TOO_FEW_DAYS, NO_ROWS, LEAKED)
 
@@ -33,13 +38,20 @@ def too_few_days(days: int | None) -> bool:
     return days is not None and days < DAYS_FOR_A_VERDICT
 
 
-def decide(interval: Interval | None, days: int | None, n: int, margin: float) -> tuple[Verdict, str]:
-    """Return the verdict that an interval of the difference allows, with the code of why.
+def decide(
+    interval: Interval | None, p: float | None, days: int | None, n: int, margin: float
+) -> tuple[Verdict, str]:
+    """Return the verdict that an interval of the difference and its test allow, with the code of why.
+
+    "Better" and "worse" ask for both: on four rows that differ, and on few days, an interval leaves out zero
+    where the test does not, and what one pair of models shows would not hold among several.
 
     Parameters
     ----------
     interval : tuple of float or None
         Challenger minus champion, -1 to 1.
+    p : float or None
+        Of the test that goes with the units: McNemar's mid-p, or the permutation of market days.
     days : int or None
         Market days, where they are the units.
     n : int
@@ -54,11 +66,11 @@ def decide(interval: Interval | None, days: int | None, n: int, margin: float) -
     low, high = interval
     if -margin <= low and high <= margin:
         return Verdict.EQUIVALENT, WITHIN_MARGIN
-    if low > 0:
-        return Verdict.BETTER, ABOVE_ZERO
-    if high < 0:
-        return Verdict.WORSE, BELOW_ZERO
-    return Verdict.INCONCLUSIVE, SPANS_ZERO
+    if low <= 0 <= high:
+        return Verdict.INCONCLUSIVE, SPANS_ZERO
+    if p is None or p >= _ALPHA:
+        return Verdict.INCONCLUSIVE, NOT_BY_TEST
+    return (Verdict.BETTER, ABOVE_ZERO) if low > 0 else (Verdict.WORSE, BELOW_ZERO)
 
 
 def withhold_leaked(report: dict[str, Any], contaminated: Mapping[str, int]) -> dict[str, Any]:
@@ -92,7 +104,7 @@ def correct_for_many(report: dict[str, Any], holm_p: float | None, pairs: int) -
     """
     corrected = report | {"holm_p": holm_p, "pairs": pairs}
     found = report["verdict"] in {Verdict.BETTER, Verdict.WORSE}
-    if not found or (holm_p is not None and holm_p < 0.05):
+    if not found or (holm_p is not None and holm_p < _ALPHA):
         return corrected
     return corrected | {"verdict": str(Verdict.INCONCLUSIVE), "reason": NOT_AFTER_HOLM}
 
@@ -121,7 +133,7 @@ def _template(report: Mapping[str, Any], t: Translate, *, named: bool) -> str:
     reason = report["reason"]
     if reason == TOO_FEW_DAYS:
         return _of_few_days(report, t)
-    if reason == SPANS_ZERO and report["more_labels"]:
+    if reason in UNDECIDED and report["more_labels"]:
         return t(
             "Not decided: the difference lies between {low} and {high} points (n={n});"
             " about {more} more labels needed to see {effect} points."
@@ -135,7 +147,7 @@ def _template(report: Mapping[str, Any], t: Translate, *, named: bool) -> str:
     }
     if named and reason in named_templates:
         return named_templates[reason]
-    return {
+    templates = {
         LEAKED: t(
             "Not decided: a model was trained on {leaked} of these {n} articles, so the comparison is no evidence."
         ),
@@ -151,7 +163,8 @@ def _template(report: Mapping[str, Any], t: Translate, *, named: bool) -> str:
             "Not decided: the difference lies between {low} and {high} points (n={n}),"
             " but among {pairs} pairs compared at once one such difference may be chance."
         ),
-    }[reason]
+    }
+    return templates[SPANS_ZERO if reason == NOT_BY_TEST else reason]
 
 
 def _of_few_days(report: Mapping[str, Any], t: Translate) -> str:

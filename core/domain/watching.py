@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from core.domain.cusum import reflected
 from core.domain.intervals import Floats
 
 Bools = NDArray[np.bool_]
@@ -88,58 +89,71 @@ def in_order(days: Sequence[D], after: str = "") -> list[D]:
 
 
 def walk(
-    days: Sequence[D], threshold: float, measure: Callable[[Sequence[D]], tuple[Floats, Whole]]
+    dates: Sequence[str], threshold: float, measure: Callable[[int, int], tuple[Floats, Whole]]
 ) -> Watch:
-    """Return the watch of `days`, oldest first.
+    """Return the watch of the days of these ISO dates, oldest first.
 
     Parameters
     ----------
-    days : sequence
+    dates : sequence of str
         Closed days.
     threshold : float
         Where it signals.
     measure : callable
-        From days at whose start the statistic is at its start too, to the value of each day and the place
-        among them at which what the value shows most likely began.
+        From the places [first, end) of some days, at whose start the statistic is at its start too, to the
+        value of each of them and the place, counted from `first`, of the day on which what the value shows
+        most likely began.
     """
     points: list[Point] = []
     crossings: list[Crossing] = []
     ahead = _AHEAD
-    while len(points) < len(days):
-        rest = days[len(points) : len(points) + ahead]
-        values, began = measure(rest)
+    while len(points) < len(dates):
+        first = len(points)
+        end = min(first + ahead, len(dates))
+        values, began = measure(first, end)
         over = np.flatnonzero(values >= threshold)
-        if not len(over) and len(points) + len(rest) < len(days):
+        if not len(over) and end < len(dates):
             ahead *= 2
             continue
-        end = int(over[0]) if len(over) else len(rest) - 1
-        points += [Point(rest[i].day, float(values[i]), bool(values[i] >= threshold)) for i in range(end + 1)]
+        last = int(over[0]) if len(over) else end - first - 1
+        points += [
+            Point(dates[first + i], float(values[i]), bool(values[i] >= threshold)) for i in range(last + 1)
+        ]
         if len(over):
-            crossings.append(Crossing(rest[end].day, rest[int(began[end])].day, float(values[end])))
+            start = dates[first + int(began[last])]
+            crossings.append(Crossing(dates[first + last], start, float(values[last])))
             ahead = _AHEAD
     return Watch(threshold, tuple(points), tuple(crossings))
 
 
-def highest_of_day(path: Floats, sizes: Sequence[int]) -> tuple[Floats, Whole]:
-    """Return each day's highest value of a statistic of single items, and the day on which its rise began.
+def walk_items(dates: Sequence[str], threshold: float, steps: Sequence[Floats]) -> Watch:
+    """Return the watch of a reflected sum of single items; a day's value is the highest of that day.
 
     Parameters
     ----------
-    path : array, shape (items,)
-        The statistic after every item, at least 0, begun at 0.
-    sizes : sequence of int, at least 1
-        Items of each day.
+    dates : sequence of str
+        ISO dates of closed days, oldest first.
+    threshold : float
+        Where it signals.
+    steps : sequence of array
+        What each item of each day adds; no day without items.
 
     Notes
     -----
-    A rise begins with the item after the last one that left the statistic at 0.
+    A rise begins with the item after the last one that left the sum at 0.
     """
-    ends = np.cumsum(sizes)
-    place = np.repeat(np.arange(len(sizes)), sizes)
-    last_zero = np.maximum.accumulate(np.where(path <= 0, np.arange(len(path)), -1))
-    starts = ends - np.asarray(sizes)
-    peaks = np.array(
-        [first + int(np.argmax(path[first:end])) for first, end in zip(starts, ends, strict=True)]
-    )
-    began = place[np.minimum(last_zero[peaks] + 1, peaks)]
-    return path[peaks], np.asarray(began, dtype=np.int64)
+    offsets = np.concatenate([[0], np.cumsum([len(day) for day in steps], dtype=int)])
+    flat = np.concatenate([*steps, np.array([])])
+
+    def measure(first: int, end: int) -> tuple[Floats, Whole]:
+        starts = offsets[first:end] - offsets[first]
+        sizes = np.diff(offsets[first : end + 1])
+        path = reflected(flat[offsets[first] : offsets[end]])
+        highest = np.maximum.reduceat(path, starts)
+        at_highest = np.flatnonzero(path == np.repeat(highest, sizes))
+        peaks = at_highest[np.searchsorted(at_highest, starts)]
+        last_zero = np.maximum.accumulate(np.where(path <= 0, np.arange(len(path)), -1))
+        began = np.repeat(np.arange(end - first), sizes)[np.minimum(last_zero[peaks] + 1, peaks)]
+        return highest, began
+
+    return walk(dates, threshold, measure)

@@ -184,8 +184,8 @@ def _answers(session: Session, model: ModelVersion, article_ids: Sequence[int]) 
     made = parts(session, model)
     missing = _without_answer(session, int(model.id or 0), article_ids)
     first = _stored(session, int(made.first.id or 0), missing)
-    unsure = [key for key, said in first.items() if escalates(said.confidence, made.threshold)]
-    second = _stored(session, int(made.second.id or 0), unsure)
+    unsure = {key for key, said in first.items() if escalates(said.confidence, made.threshold)}
+    second = _stored(session, int(made.second.id or 0), list(unsure))
     kept = [key for key in missing if key in first and (key not in unsure or key in second)]
     return [_composed(model, made, first[key], second.get(key)) for key in kept]
 

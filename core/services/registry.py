@@ -58,7 +58,7 @@ def promote(
         to_model_id=model_id,
         reason=reason.strip(),
         actor=actor,
-        evidence=_evidence(session, model_id, target) | dict(gates),
+        evidence=_evidence(session, model_id, target, former) | dict(gates),
         at=now,
     )
     _crown(session, target, model_id, now)
@@ -101,13 +101,27 @@ def check_promotable(
         raise Refused(f"{model.name} is the champion for '{target}' already", "Choose another model")
 
 
-def rollback(session: Session, *, target: Target, reason: str, actor: str, now: datetime) -> Promotion:
+def rollback(
+    session: Session,
+    *,
+    target: Target,
+    reason: str,
+    actor: str,
+    leaving: int | None = None,
+    now: datetime,
+) -> Promotion:
     """Give a target back to the champion before the present one.
+
+    Parameters
+    ----------
+    leaving : int or None
+        The champion that shall go, as the person saw it; None takes whichever there is.
 
     Raises
     ------
     Refused
-        If no reason is given or there is no earlier champion.
+        If no reason is given, there is no earlier champion, or `leaving` is not the champion any more: two
+        people who press at once must not go back two champions.
     """
     if not reason.strip():
         raise Refused("A rollback needs a reason", "Write in a few words what went wrong")
@@ -117,6 +131,10 @@ def rollback(session: Session, *, target: Target, reason: str, actor: str, now: 
         raise Refused(
             f"There is no earlier champion for '{target}' to go back to", "Promote another model instead"
         )
+    if leaving is not None and leaving != past[-1]:
+        raise Refused(
+            f"The champion for '{target}' has changed in the meantime", "Look at the page again, then decide"
+        )
     entry = Promotion(
         target=target,
         action="rollback",
@@ -124,7 +142,7 @@ def rollback(session: Session, *, target: Target, reason: str, actor: str, now: 
         to_model_id=past[-2],
         reason=reason.strip(),
         actor=actor,
-        evidence=_evidence(session, past[-2], target),
+        evidence=_evidence(session, past[-2], target, past[-1]),
         at=now,
     )
     _crown(session, target, past[-2], now)
@@ -139,10 +157,11 @@ def _crown(session: Session, target: Target, model_id: int, now: datetime) -> No
     session.add(champion)
 
 
-def _evidence(session: Session, model_id: int, target: Target) -> dict[str, Any]:
+def _evidence(session: Session, model_id: int, target: Target, former: int | None) -> dict[str, Any]:
     """Return the headline figures that were on the table at this moment; empty when there were none.
 
-    Only test parts that no model was trained on are evidence.
+    Only test parts that no model was trained on are evidence, and of comparisons only those with the champion
+    that goes: how it did against another, or against an earlier one, did not decide this.
     """
     evidence: dict[str, Any] = {}
     tests = session.exec(
@@ -158,13 +177,18 @@ def _evidence(session: Session, model_id: int, target: Target) -> dict[str, Any]
     if evaluation is not None:
         kept = ("n", "accuracy", "accuracy_interval", "macro_f1", "majority")
         evidence["evaluation"] = {"id": evaluation.id} | {key: evaluation.metrics.get(key) for key in kept}
-    comparison = session.exec(
+    compared = (
         select(Comparison)
         .join(DatasetVersion, col(DatasetVersion.id) == Comparison.dataset_id)
-        .where(Comparison.challenger_id == model_id, DatasetVersion.target == target)
-        .order_by(desc(Comparison.id))
-        .limit(1)
-    ).first()
+        .where(
+            Comparison.challenger_id == model_id,
+            Comparison.split == Split.TEST,
+            DatasetVersion.target == target,
+        )
+    )
+    if former is not None:
+        compared = compared.where(Comparison.champion_id == former)
+    comparison = session.exec(compared.order_by(desc(Comparison.id)).limit(1)).first()
     if comparison is not None:
         kept = ("n", "difference", "interval", "p", "verdict")
         evidence["comparison"] = {"id": comparison.id} | {key: comparison.report.get(key) for key in kept}

@@ -83,7 +83,9 @@ def cascade_curve(app: App, first_id: int, second_id: int, dataset_id: int) -> d
 
 
 def _refuse_paid(app: App, first: ModelVersion) -> None:
-    if is_priced(app, first) or first.provider not in app.providers:
+    free = first.provider in app.providers and not is_priced(app, first)
+    # what has no file here may answer on a server, which is paid by the hour
+    if not free or (first.artefact is None and is_asker(load_predictor(app, first))):
         raise Refused(
             f"{first.name} does not answer on this machine for free",
             "Choose a local model as the first part of a cascade",
@@ -113,7 +115,8 @@ def _costs(
     if second.provider not in app.providers:
         return [None] * len(said)
     if not is_priced(app, second):
-        return [0.0] * len(said)
+        # what has no file here answers on a server, which is paid by the hour
+        return [None if second.artefact is None else 0.0] * len(said)
     book, day, name = costs.price_book(session, app.prices), today(app), billed_name(second)
     return [
         request_cost(book, second.provider, name, each.prompt_tokens, each.completion_tokens, None, day)

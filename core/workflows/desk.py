@@ -144,11 +144,18 @@ class AnswerDesk:
         return None if nearest is None else max(0.0, nearest - monotonic())
 
     def _work(self, events: Sequence[_Event]) -> None:
-        for_champion = self._begin([event for event in events if isinstance(event, Asked)])
         ready: list[Case] = []
+        for_champion: list[Case] = []
         for event in events:
             if isinstance(event, Back):
                 self._take_back(event, ready, for_champion)
+        for_champion += self._begin(
+            [
+                event
+                for event in events
+                if isinstance(event, Asked) and event.future.set_running_or_notify_cancel()
+            ]
+        )
         self._end_overdue(for_champion)
         self._ask_champions(for_champion, ready)
         if ready:
@@ -163,9 +170,10 @@ class AnswerDesk:
             with reading(self._app.engine) as session:
                 self._board = self._board.up_to_date(session)
         except Exception as error:
+            log.exception("the answer desk cannot see who answers")
             for each in asked:
                 each.future.set_exception(error)
-            raise
+            return []
         for each in asked:
             try:
                 cases.append(self._board.place(each, self._app.now()))

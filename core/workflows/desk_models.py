@@ -1,6 +1,7 @@
 """The models behind the answer desk: held ready, asked in batches or alone."""
 
 from collections.abc import Sequence
+from threading import Lock
 
 from sqlmodel import Session
 
@@ -33,6 +34,7 @@ class Loaded:
     def __init__(self, app: App) -> None:
         self._app = app
         self._held: dict[tuple[int, str], Predictor] = {}
+        self._lock = Lock()  # questions and shadows are asked by two threads
 
     def __call__(self, model: ModelVersion) -> Predictor | Asker:
         """Return what answers for a model version.
@@ -49,9 +51,10 @@ class Loaded:
         if predictor is None:
             raise Refused(f"{model.name} cannot answer new articles", "Promote a model that can")
         if model.artefact_sha256 and not is_asker(predictor):
-            while len(self._held) >= HELD:
-                self._held.pop(next(iter(self._held)), None)
-            self._held[key] = predictor
+            with self._lock:
+                while len(self._held) >= HELD:
+                    self._held.pop(next(iter(self._held)))
+                self._held[key] = predictor
         return predictor
 
 

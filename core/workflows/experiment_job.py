@@ -4,6 +4,7 @@ What is due is asked of the database each time, and each step commits by itself,
 mended by the next run.
 """
 
+import logging
 from collections import defaultdict
 from datetime import timedelta
 from time import monotonic
@@ -22,9 +23,10 @@ from core.services.experiments import Enrolment, OpenItem, Running, SideName, Un
 from core.workflows.answering import is_priced, load_predictor
 from core.workflows.experiment_asking import OutOfMoney, ask_open
 
+log = logging.getLogger(__name__)
 #: Items younger than this are left to whoever enrolled them.
 FRESH = timedelta(seconds=30)
-#: What nobody could ask for so long counts as not answered.
+#: What a model could not be asked for so long counts as not answered.
 PATIENCE = timedelta(hours=24)
 #: Seconds of asking in one run, and articles and sides taken up at a time.
 SLICE_S, ARRIVALS, OPEN_SIDES = 20.0, 1_000, 1_000
@@ -39,17 +41,17 @@ def follow_experiments(app: App) -> str:
         running = experiments.running(session)
     if not running:
         return ", ".join(said)
-    broken: list[NewstuneError] = []
+    broken: dict[int, Exception] = {}
     counts = {"enrolled": sum(_enrol_arrivals(app, one) for one in running), "answered": 0, "given up": 0}
     try:
         counts["answered"] = _ask_all(app, running, broken)
-    finally:  # a model that breaks down in an unforeseen way must not keep an experiment from its end
-        counts["given up"] = _give_up(app)
+    finally:  # whatever breaks down in an unforeseen way must not keep an experiment from its end
+        counts["given up"] = _give_up(app, list(broken))
         concluded = [_conclude_if_decided(app, one) for one in running]
     said += [f"{name}: {n}" for name, n in counts.items() if n]
     said += filter(None, concluded)
     if broken and not said:
-        raise broken[0]  # the history shows it once, however often it repeats
+        raise next(iter(broken.values()))  # the history shows it once, however often it repeats
     return ", ".join(said)
 
 
@@ -91,23 +93,23 @@ def why_no_watch(app: App, former: ModelVersion) -> str:
 def _enrol_arrivals(app: App, one: Running) -> int:
     """Enrol what came in by import, or by the API where nobody enrolled it; return how many articles."""
     with reading(app.engine) as session:
-        arrived = experiments.unseen(session, one, now=app.now(), limit=ARRIVALS)
-        unpaid = {
+        # nobody agreed to pay for these, so that only articles count about which they have said something
+        unpaid = [
             side
             for side in experiments.SIDES
             if not one.budget_micro_usd and is_priced(app, session.get_one(ModelVersion, one.model_of(side)))
-        }
-    entries = [entry for each in arrived if (entry := _entry(one, each, unpaid)) is not None]
-    if not entries:
+        ]
+        arrived = experiments.unseen(session, one, now=app.now(), limit=ARRIVALS, answered=unpaid)
+    if not arrived:
         return 0
     with writing(app.engine) as session:
-        enrolled = experiments.enrol(session, entries, now=app.now())
+        enrolled = experiments.enrol(session, [_entry(one, each) for each in arrived], now=app.now())
         session.commit()
     return enrolled
 
 
-def _entry(one: Running, article: Unseen, unpaid: set[SideName]) -> Enrolment | None:
-    """Return how an article enters; None where a side would have to be paid and nobody agreed to that."""
+def _entry(one: Running, article: Unseen) -> Enrolment:
+    """Return how an article enters: who is asked, and what they have said already."""
     arm = Arm.BOTH
     if one.mode == ExperimentMode.SPLIT and one.allocation is not None:
         arm = assigned(one.key, article.url or article.content_hash, one.allocation)
@@ -116,8 +118,6 @@ def _entry(one: Running, article: Unseen, unpaid: set[SideName]) -> Enrolment | 
         "challenger": article.challenger_sentiment,
     }
     asked = {side: arm in (Arm.BOTH, Arm(side)) for side in experiments.SIDES}
-    if any(asked[side] and stored[side] is None and side in unpaid for side in experiments.SIDES):
-        return None
     return Enrolment(
         one.id,
         article.article_id,
@@ -128,11 +128,17 @@ def _entry(one: Running, article: Unseen, unpaid: set[SideName]) -> Enrolment | 
     )
 
 
-def _ask_all(app: App, running: list[Running], broken: list[NewstuneError]) -> int:
-    """Ask what is open, model by model; a model that cannot answer now does not hold up the others."""
-    until, answered = monotonic() + SLICE_S, 0
+def _ask_all(app: App, running: list[Running], broken: dict[int, Exception]) -> int:
+    """Ask what is open, model by model; one that is slow or cannot answer now does not hold up the others.
+
+    What keeps a model from answering is put into `broken`, by its id.
+    """
+    end, answered = monotonic() + SLICE_S, 0
     by_id = {one.id: one for one in running}
-    for model, items in _open_by_model(app, running):
+    waiting = _open_by_model(app, running)
+    for done, (model, items) in enumerate(waiting):
+        left = (end - monotonic()) / (len(waiting) - done)
+        until = monotonic() + max(left, SLICE_S / len(waiting))
         by_experiment: dict[int, list[OpenItem]] = defaultdict(list)
         for item in items:
             by_experiment[item.experiment_id].append(item)
@@ -144,8 +150,14 @@ def _ask_all(app: App, running: list[Running], broken: list[NewstuneError]) -> i
                 answered += ask_open(app, one, mine, model, until)
             except OutOfMoney as error:
                 _end(app, experiment_id, Why.BUDGET, str(error))
-            except NewstuneError as error:
-                broken.append(error)
+            except Exception as error:  # whatever it is, it is this model's alone
+                log.warning(
+                    "%s cannot answer for experiment %d",
+                    model.name,
+                    experiment_id,
+                    exc_info=not isinstance(error, NewstuneError),
+                )
+                broken[int(model.id or 0)] = error
     return answered
 
 
@@ -165,13 +177,14 @@ def _open_by_model(app: App, running: list[Running]) -> list[tuple[ModelVersion,
     return [(model, items) for model, items in found if items]
 
 
-def _give_up(app: App) -> int:
+def _give_up(app: App, broken: list[int]) -> int:
+    """Count models as wrong where they could not answer for a day; not where it was us who did not ask."""
     overdue = app.now() - PATIENCE
     with reading(app.engine) as session:
-        if not experiments.has_open(session, before=overdue):
+        if not broken or not experiments.has_open(session, before=overdue):
             return 0
     with writing(app.engine) as session:
-        closed = experiments.give_up(session, asked_before=overdue, now=app.now())
+        closed = experiments.give_up(session, broken, asked_before=overdue, now=app.now())
         session.commit()
     return closed
 

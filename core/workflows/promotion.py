@@ -195,19 +195,33 @@ def _watched(app: App, entry: Promotion, actor: str) -> Promoted:
     return Promoted(promotion_id, no_watch=why_no_watch(app, former) or "SIMULATED")
 
 
-def rollback(app: App, target: Target, reason: str, actor: str | None = None) -> None:
+def rollback(
+    app: App, target: Target, reason: str, actor: str | None = None, *, leaving: int | None = None
+) -> None:
     """Give a target back to the champion before the present one; its experiments and its watch end.
+
+    Parameters
+    ----------
+    leaving : int or None
+        The champion that shall go, as the person saw it; None takes whichever there is.
 
     Raises
     ------
     Refused
-        If no reason is given or there is no earlier champion.
+        If no reason is given, there is no earlier champion, or `leaving` is not the champion any more.
     """
     now = app.now()
     with writing(app.engine) as session:
         experiments.end_all(session, app.policy, target, Why.ROLLED_BACK, note=reason, now=now)
         alerts.resolve(session, rule=FORMER_BETTER_RULE, target=target, now=now)
-        registry.rollback(session, target=target, reason=reason, actor=actor or app.settings.actor, now=now)
+        registry.rollback(
+            session,
+            target=target,
+            reason=reason,
+            actor=actor or app.settings.actor,
+            leaving=leaving,
+            now=now,
+        )
 
 
 def _power_note(

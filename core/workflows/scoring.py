@@ -7,7 +7,7 @@ from typing import Any
 from sqlmodel import Session
 
 from core.bootstrap import App
-from core.db import reading, writing
+from core.db import let_go, reading, writing
 from core.domain import metrics
 from core.domain.compare import sentence
 from core.domain.types import ModelKind, Split, Target
@@ -164,10 +164,12 @@ def costs_per_1000(app: App, model_ids: Sequence[int]) -> dict[int, int | None]:
     price is in force, the model has stored predictions only, or it answers on a server that is paid by the
     hour. A cascade's answers count zero tokens where the second model was not asked.
     """
-    priced = {cost.use.model.id: cost.micro_usd for cost in article_costs(app)}
     with reading(app.engine) as session:
         models = [registry.get_model(session, model_id) for model_id in dict.fromkeys(model_ids)]
-        return {int(model.id or 0): _per_1000(app, model, priced.get(model.id)) for model in models}
+        let_go(session)
+    known = article_costs(app) if any(is_priced(app, model) for model in models) else []
+    priced = {cost.use.model.id: cost.micro_usd for cost in known}
+    return {int(model.id or 0): _per_1000(app, model, priced.get(model.id)) for model in models}
 
 
 def _per_1000(app: App, model: ModelVersion, micro_usd: float | None) -> int | None:

@@ -117,16 +117,16 @@ class ShadowDesk:
         return taken
 
     def _ask(self, shadows: list[Shadow]) -> None:
+        """Ask local models at once, remote ones through the pool; what is not asked stays open in the database."""
+        first = shadows[0]
         try:
-            remote = is_asker(self._load(shadows[0].model))
-        except NewstuneError as error:
-            log.warning("the shadow %s cannot be asked now: %s", shadows[0].model.name, error)
-            return
-        if not remote:
-            self._ask_open(shadows)
-        elif not self._closing:  # what is not asked here stays open in the database
-            for each in shadows:
-                self._remote.submit(self._ask_open, [each])
+            if not is_asker(self._load(first.model)):
+                self._ask_open(shadows)
+            elif not self._closing:
+                for each in shadows:
+                    self._remote.submit(self._ask_open, [each])
+        except Exception as error:  # noqa: BLE001 - this thread must live on for the next ones
+            log.warning("the shadow %s cannot be asked now: %s", first.model.name, error)
 
     def _ask_open(self, shadows: list[Shadow]) -> None:
         first = shadows[0]

@@ -5,8 +5,9 @@ import pytest
 
 from core.domain.intervals import tango
 from core.domain.metrics import CLASSES, Answers
-from core.domain.paired import day_sign_p, macro_f1_difference, mcnemar_mid_p
-from core.domain.types import Target
+from core.domain.paired import accuracy_difference_interval, day_sign_p, macro_f1_difference, mcnemar_mid_p
+from core.domain.types import Target, Verdict
+from core.domain.verdicts import decide
 
 pytestmark = pytest.mark.statistics
 
@@ -95,3 +96,17 @@ def test_swapping_whole_days_rejects_equal_models_in_5_percent_where_mcnemar_rej
         by_row.append(float(mcnemar_mid_p(int((gain < 0).sum()), int((gain > 0).sum()))))
     assert 0.03 <= np.mean(np.array(by_day) < 0.05) <= 0.07
     assert np.mean(np.array(by_row) < 0.05) > 0.15
+
+
+@pytest.mark.parametrize("days", [6, 10])
+def test_few_market_days_name_no_winner_of_equal_models_more_often_than_in_5_percent(days):
+    rng = np.random.default_rng(days)
+    missed, found = [], []
+    for i in range(500):
+        old, new = common_days(rng, days, 20, shared=0.9)
+        interval, _ = accuracy_difference_interval(old, new, seed=i)
+        missed.append(not interval[0] <= 0 <= interval[1])
+        verdict, _ = decide(interval, day_sign_p(old, new, seed=i), days, 20 * days, 0.05)
+        found.append(verdict in {Verdict.BETTER, Verdict.WORSE})
+    assert np.mean(missed) <= 0.075  # a percentile bootstrap that is not expanded: .135 and .085
+    assert np.mean(found) <= 0.065

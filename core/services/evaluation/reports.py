@@ -135,7 +135,8 @@ def report_of(
         policy=policy,
         seed=SEED,
     )
-    leaked = {"champion": first.contaminated, "challenger": second.contaminated}
+    both = first.rows["sentiment"].notna() & second.rows["sentiment"].notna()
+    leaked = {"champion": first.seen_among(both), "challenger": second.seen_among(both)}
     chosen_on = {"champion": first.selected_on, "challenger": second.selected_on}
     return withhold_leaked(report, leaked) | {"selected_on": chosen_on}
 

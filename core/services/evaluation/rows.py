@@ -1,8 +1,6 @@
 """The stored answers of models beside the gold labels of a part."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 from sqlalchemy import func
@@ -28,22 +26,32 @@ class Scored:
     rows : pandas.DataFrame
         One row an item of the split, in its order: ``article_id, label, market_day, intraday,
         sentiment, confidence, latency_ms``; the last three are missing where the model gave no answer.
-    contaminated : int
-        Items of the split on which this model was trained, or which its prompt shows.
+    seen : frozenset of int
+        Articles of the split on which this model was trained, or which its prompt shows.
     selected_on : bool
         Whether items of the split helped to choose this model.
     """
 
     model: ModelVersion
     rows: pd.DataFrame
-    contaminated: int
+    seen: frozenset[int]
     selected_on: bool
+
+    @property
+    def contaminated(self) -> int:
+        """How many of the articles it answered it had seen."""
+        return self.seen_among(self.rows["sentiment"].notna())
+
+    def seen_among(self, rows: "pd.Series[bool]") -> int:
+        """Return how many of the given rows it had seen."""
+        return int((self.rows["article_id"].isin(self.seen) & rows).sum())
 
     @property
     def answers(self) -> list[str | None]:
         """The class it gave each item, None where it gave none."""
-        known = self.rows["sentiment"]
-        return [None if missing else str(said) for said, missing in zip(known, known.isna(), strict=True)]
+        said = self.rows["sentiment"]
+        pairs = zip(said.tolist(), said.isna().tolist(), strict=True)
+        return [None if missing else str(answer) for answer, missing in pairs]
 
     def facts(self, cost_per_1000_micro_usd: int | None) -> Facts:
         """Return confidences, latencies and cost as a comparison takes them."""
@@ -102,13 +110,14 @@ def scored(session: Session, model: ModelVersion, dataset_id: int, split: Split)
         .where(DatasetItem.dataset_id == dataset_id, DatasetItem.split == split)
         .order_by(col(DatasetItem.position))
     )
-    rows = pd.DataFrame(session.exec(query).all(), columns=_COLUMNS)
+    # as tuples: pandas asks every other kind of row for names that it does not have
+    rows = pd.DataFrame([tuple(row) for row in session.exec(query)], columns=_COLUMNS)
     _check(rows, model, split)
     model_id = int(model.id or 0)
     return Scored(
         model,
         rows,
-        seen.contaminated(session, model_id, dataset_id, split),
+        seen.articles(session, model_id, dataset_id, split),
         seen.selected_on(session, model_id, dataset_id, split),
     )
 
@@ -132,5 +141,6 @@ def market_days(rows: pd.DataFrame, dataset: DatasetVersion) -> list[str] | None
 
 def numbers(column: pd.Series) -> list[float | None]:
     """Return floats with None for what is missing."""
-    values: Sequence[Any] = pd.to_numeric(column).tolist()
-    return [None if pd.isna(value) else float(value) for value in values]
+    known = pd.to_numeric(column)
+    pairs = zip(known.tolist(), known.isna().tolist(), strict=True)
+    return [None if missing else float(value) for value, missing in pairs]

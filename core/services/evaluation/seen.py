@@ -1,25 +1,41 @@
 """What a model version has seen of a part before it is scored there: in training, in a prompt, in a choice."""
 
 from collections.abc import Iterable
-from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_
+from sqlalchemy import func, or_
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from core.domain.prompting import Prompt
 from core.domain.types import ModelKind, Split
-from core.models import DatasetItem, ModelVersion
+from core.models import Article, DatasetItem, ModelVersion
 
 
 def contaminated(session: Session, model_id: int, dataset_id: int, split: Split) -> int:
-    """Return how many items of a part a model version was trained on, or shown in its prompt.
+    """Return how many items of a part a model version was trained on, or shown in its prompt; see `articles`."""
+    return len(articles(session, model_id, dataset_id, split))
 
-    Of a cascade: those that either of its two models was trained on or shown.
+
+def articles(session: Session, model_id: int, dataset_id: int, split: Split) -> frozenset[int]:
+    """Return the articles of a part that a model version was trained on, or shown in its prompt.
+
+    Another telling of such a story counts as the story: one dataset version keeps them in one part, but a
+    model may be scored on another. Of a cascade: what either of its two models was trained on or shown.
     """
     made_of = _made_of(session, model_id)
     shown = {article_id for model in made_of for article_id in _shown(model)}
-    seen = or_(col(DatasetItem.article_id).in_(shown), _in_part(map(_taught_from, made_of), Split.TRAIN))
-    return _count(session, dataset_id, split, seen)
+    taught = [dataset_id for dataset_id in map(_taught_from, made_of) if dataset_id is not None]
+    if not shown and not taught:
+        return frozenset()
+    seen = or_(col(Article.id).in_(shown), col(Article.id).in_(_of_part(taught, Split.TRAIN)))
+    stories = select(Article.near_duplicate_group).where(seen, col(Article.near_duplicate_group).is_not(None))
+    query = (
+        select(DatasetItem.article_id)
+        .join(Article, col(Article.id) == DatasetItem.article_id)
+        .where(DatasetItem.dataset_id == dataset_id, DatasetItem.split == split)
+        .where(or_(seen, col(Article.near_duplicate_group).in_(stories)))
+    )
+    return frozenset(session.exec(query))
 
 
 def selected_on(session: Session, model_id: int, dataset_id: int, split: Split) -> bool:
@@ -32,8 +48,15 @@ def selected_on(session: Session, model_id: int, dataset_id: int, split: Split) 
     made_of = _made_of(session, model_id)
     model = session.get_one(ModelVersion, model_id)
     chosen_on = model.params.get("dataset_id") if model.kind == ModelKind.CASCADE else None
-    helped = _in_part([*map(_taught_from, made_of), chosen_on], Split.VALIDATION)
-    return _count(session, dataset_id, split, helped) > 0
+    known = [each for each in (*map(_taught_from, made_of), chosen_on) if each is not None]
+    if not known:
+        return False
+    query = select(func.count()).where(
+        DatasetItem.dataset_id == dataset_id,
+        DatasetItem.split == split,
+        col(DatasetItem.article_id).in_(_of_part(known, Split.VALIDATION)),
+    )
+    return session.exec(query).one() > 0
 
 
 def _made_of(session: Session, model_id: int) -> list[ModelVersion]:
@@ -55,17 +78,8 @@ def _taught_from(model: ModelVersion) -> int | None:
     return None if model.kind == ModelKind.FEW_SHOT else model.dataset_id
 
 
-def _in_part(dataset_ids: Iterable[int | None], split: Split) -> ColumnElement[bool]:
-    """Return the condition that an item's article also stands in a part of one of these dataset versions."""
-    known = [dataset_id for dataset_id in dataset_ids if dataset_id is not None]
-    articles = select(DatasetItem.article_id).where(
-        col(DatasetItem.dataset_id).in_(known), DatasetItem.split == split
+def _of_part(dataset_ids: Iterable[int], split: Split) -> SelectOfScalar[int]:
+    """Return the query of the articles in a part of one of these dataset versions."""
+    return select(DatasetItem.article_id).where(
+        col(DatasetItem.dataset_id).in_(dataset_ids), DatasetItem.split == split
     )
-    return col(DatasetItem.article_id).in_(articles)
-
-
-def _count(session: Session, dataset_id: int, split: Split, condition: Any) -> int:
-    query = select(func.count()).where(
-        DatasetItem.dataset_id == dataset_id, DatasetItem.split == split, condition
-    )
-    return session.exec(query).one()

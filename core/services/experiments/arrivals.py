@@ -1,5 +1,6 @@
 """Articles that come in by import or by the API while an experiment runs, and that it has not seen."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,7 +11,7 @@ from sqlmodel import Session, col
 
 from core.domain.types import OutcomeState, Reason, Target
 from core.models import Article, Experiment, ExperimentItem, Outcome, Prediction
-from core.services.experiments.items import SIDES, Running
+from core.services.experiments.items import SIDES, Running, SideName
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,19 @@ class Unseen:
     challenger_sentiment: str | None
 
 
-def unseen(session: Session, one: Running, *, now: datetime, limit: int) -> list[Unseen]:
+def unseen(
+    session: Session, one: Running, *, now: datetime, limit: int, answered: Collection[SideName] = ()
+) -> list[Unseen]:
     """Return articles that came in since an experiment began and that are not part of it, oldest first.
 
     Left out are articles that are no samples whatever label comes (a duplicate, no text), and, where the market
     is the judge, those whose market has closed: to ask about them would be to ask too late.
+
+    Parameters
+    ----------
+    answered : collection of {"champion", "challenger"}
+        Only articles about which these sides have said something already. In the split mode too that does not
+        depend on the arm: articles of one arm alone would break the ratio of both.
     """
     experiment = session.get_one(Experiment, one.id)
     said = {side: aliased(Prediction) for side in SIDES}
@@ -45,6 +54,7 @@ def unseen(session: Session, one: Running, *, now: datetime, limit: int) -> list
         )
         .where(
             col(Article.effective_at) >= experiment.started_at,
+            col(Article.created_at) >= experiment.started_at,  # `enrol` takes no other
             or_(col(Article.reason).is_(None), col(Article.reason) == Reason.NO_LABEL),
             ~exists().where(
                 col(ExperimentItem.experiment_id) == one.id,
@@ -64,6 +74,8 @@ def unseen(session: Session, one: Running, *, now: datetime, limit: int) -> list
                 col(mine.request_id) == "",
             ),
         )
+        if side in answered:
+            query = query.where(col(mine.sentiment).is_not(None))
     if one.family is not None:
         query = query.where(col(Article.family) == one.family)
     if one.target == Target.DIRECTION:

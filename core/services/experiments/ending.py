@@ -3,6 +3,7 @@
 Whatever ends it, its evidence of that moment is kept. None of it promotes anything.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -122,14 +123,15 @@ def is_decided(experiment: Experiment, shown: dict[str, Any], *, now: datetime) 
     return Why.TIME if experiment.ends_at <= now else None
 
 
-def give_up(session: Session, *, asked_before: datetime, now: datetime) -> int:
-    """Close sides that nobody could ask since `asked_before` as failed, and return how many; no commit.
+def give_up(session: Session, model_ids: Collection[int], *, asked_before: datetime, now: datetime) -> int:
+    """Close sides on which these models stand, open since `asked_before`, as failed; return how many, no commit.
 
-    What cannot be asked for a whole day is wrong for the day: a model that is not there does not answer.
+    A model that cannot be asked for a whole day is wrong for the day: one that is not there does not answer.
     """
-    under_way = select(Experiment.id).where(Experiment.status == ExperimentStatus.RUNNING)
     closed = 0
     for side in SIDES:
+        stands = col(getattr(Experiment, f"{side}_id")).in_(model_ids)
+        under_way = select(Experiment.id).where(Experiment.status == ExperimentStatus.RUNNING, stands)
         values: dict[Any, Any] = {f"{side}_failure": Failure.NOT_AVAILABLE}
         overdue = update(ExperimentItem).where(
             col(ExperimentItem.experiment_id).in_(under_way),

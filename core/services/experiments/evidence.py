@@ -1,25 +1,39 @@
 """What an experiment has shown so far: articles of closed days only, in the order in which they closed."""
 
 from collections import Counter
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import exists, func
+from sqlalchemy import exists, func, or_
 from sqlmodel import Session, col, select
 
 from core import ledger
 from core.domain import live
 from core.domain.policy import Policy
-from core.domain.types import Arm, ExperimentMode, OutcomeState, Target
+from core.domain.types import Arm, ExperimentMode, ExperimentPurpose, OutcomeState, Reason, Target
 from core.models import Article, Experiment, ExperimentItem, HumanLabel, Outcome
 
 
-@dataclass(frozen=True)
-class _Labelled:
+class _Item(NamedTuple):
+    """What the evidence needs of an item: whole rows would take most of its time."""
+
+    article_id: int
+    arm: str
+    champion_sentiment: str | None
+    champion_failure: str | None
+    challenger_sentiment: str | None
+    challenger_failure: str | None
+    asked_at: datetime
+    answered_at: datetime | None
+
+
+_OF_ITEM = [col(getattr(ExperimentItem, name)) for name in _Item._fields]
+
+
+class _Labelled(NamedTuple):
     """An item of an experiment with all that its label depends on."""
 
-    item: ExperimentItem
+    item: _Item
     #: None while the article is a sample (or waits for its label)
     reason: str | None
     label: str | None
@@ -39,7 +53,7 @@ def evidence(session: Session, policy: Policy, experiment: Experiment, *, now: d
 
     ``coverage`` counts articles: ``enrolled``, ``answered`` (by all that were asked), ``matured`` (in the
     evidence), ``waiting`` (for an answer or a label), ``void`` (no sample, or no label will come), ``late``
-    (the market had answered before they were asked; those of them that came in too late to be asked at all
+    (the market had answered before they were asked; those that nobody was asked about at all by then
     are included), ``failed_champion`` and ``failed_challenger`` (no usable answer in time; counts as wrong).
     """
     if experiment.conclusion is not None:
@@ -56,6 +70,7 @@ def evidence(session: Session, policy: Policy, experiment: Experiment, *, now: d
         allocation=experiment.allocation,
         asked=asked,
         policy=policy,
+        watch=experiment.purpose == ExperimentPurpose.WATCH,
     )
     coverage = _coverage(found, states)
     coverage["late"] += _missed(session, experiment, now)
@@ -108,24 +123,32 @@ def _labelled(session: Session, experiment: Experiment) -> list[_Labelled]:
 
 def _by_market(session: Session, experiment_id: int) -> list[_Labelled]:
     query = (
-        select(ExperimentItem, Article.reason, Article.family, Outcome)
+        select(
+            Article.reason,
+            Article.family,
+            Outcome.state,
+            Outcome.direction,
+            Outcome.session,
+            Outcome.closes_at,
+            *_OF_ITEM,
+        )  # type: ignore[call-overload]  # SQLModel types four columns at most
+        .select_from(ExperimentItem)
         .join(Article, col(Article.id) == col(ExperimentItem.article_id))
         .outerjoin(Outcome, col(Outcome.article_id) == col(ExperimentItem.article_id))
         .where(ExperimentItem.experiment_id == experiment_id)
     )
     found = []
-    for item, reason, family, outcome in session.exec(query):
-        state = outcome.state if outcome else OutcomeState.PENDING
-        matured = outcome is not None and state == OutcomeState.MATURED
+    for reason, family, state, direction, day, closes_at, *item in session.exec(query):
+        matured = state == OutcomeState.MATURED
         found.append(
             _Labelled(
-                item,
+                _Item(*item),
                 reason,
-                label=outcome.direction if matured else None,
+                label=direction if matured else None,
                 void=state == OutcomeState.VOID or (matured and reason is not None),
-                closed_at=outcome.closes_at if matured else None,
-                day=f"{family}|{outcome.session}" if outcome else "",
-                closes_at=outcome.closes_at if outcome else None,
+                closed_at=closes_at if matured else None,
+                day=f"{family}|{day}" if day else "",
+                closes_at=closes_at,
             )
         )
     return found
@@ -134,18 +157,21 @@ def _by_market(session: Session, experiment_id: int) -> list[_Labelled]:
 def _by_people(session: Session, experiment_id: int) -> list[_Labelled]:
     newest = (
         select(HumanLabel.article_id, func.max(HumanLabel.created_at).label("at"))
+        .join(ExperimentItem, col(ExperimentItem.article_id) == col(HumanLabel.article_id))
+        .where(ExperimentItem.experiment_id == experiment_id)
         .group_by(col(HumanLabel.article_id))
         .subquery()
     )
     query = (
-        select(ExperimentItem, Article.reason, Article.gold_sentiment, newest.c.at)
+        select(Article.reason, Article.gold_sentiment, newest.c.at, *_OF_ITEM)
+        .select_from(ExperimentItem)
         .join(Article, col(Article.id) == col(ExperimentItem.article_id))
         .outerjoin(newest, newest.c.article_id == col(ExperimentItem.article_id))
         .where(ExperimentItem.experiment_id == experiment_id)
     )
     return [
         _Labelled(
-            item,
+            _Item(*item),
             reason,
             label=gold,
             # reviewers who disagree, and articles that are no samples
@@ -154,12 +180,12 @@ def _by_people(session: Session, experiment_id: int) -> list[_Labelled]:
             day=ledger.seoul_day(at).isoformat() if at else "",
             closes_at=None,
         )
-        for item, reason, gold, at in session.exec(query)
+        for reason, gold, at, *item in session.exec(query)
     ]
 
 
 def _missed(session: Session, experiment: Experiment, now: datetime) -> int:
-    """Return how many articles came in after their market had closed, so that nobody was asked about them."""
+    """Return how many new samples nobody was asked about before their market had closed."""
     if experiment.target != Target.DIRECTION:
         return 0
     enrolled = exists().where(
@@ -172,7 +198,10 @@ def _missed(session: Session, experiment: Experiment, now: datetime) -> int:
         .join(Outcome, col(Outcome.article_id) == col(Article.id))
         .where(
             col(Article.effective_at) >= experiment.started_at,
+            col(Article.created_at) >= experiment.started_at,
+            or_(col(Article.reason).is_(None), col(Article.reason) == Reason.NO_LABEL),
             col(Outcome.closes_at) <= now,
+            col(Outcome.state) != OutcomeState.VOID,
             ~enrolled,
         )
     )

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, and_, bindparam, or_, update
 from sqlmodel import Session, col, select
 
-from core.db import insert_new
+from core.db import CHUNK, insert_new
 from core.domain.types import (
     Arm,
     ExperimentMode,
@@ -18,7 +18,7 @@ from core.domain.types import (
     Target,
 )
 from core.errors import NotFound
-from core.models import Experiment, ExperimentItem
+from core.models import Article, Experiment, ExperimentItem
 
 SideName = Literal["champion", "challenger"]
 SIDES: tuple[SideName, SideName] = ("champion", "challenger")
@@ -142,19 +142,33 @@ def enrol(session: Session, entries: Sequence[Enrolment], *, now: datetime) -> i
     """Insert articles into experiments and return how many went in; the caller commits.
 
     The first question about an article counts: one that is in the experiment already is passed over, and
-    so is one whose experiment has ended meanwhile.
+    so is one whose experiment has ended meanwhile. So is an article that was stored before its experiment
+    began: one of the models may have been trained on it, and its label may have been known to whoever asks.
     """
     ids = {entry.experiment_id for entry in entries}
-    under_way = select(Experiment.id).where(
+    under_way = select(Experiment.id, Experiment.started_at).where(
         col(Experiment.id).in_(ids), Experiment.status == ExperimentStatus.RUNNING
     )
-    open_ones = set(session.exec(under_way)) if ids else set()
+    begun = dict(session.exec(under_way).all()) if ids else {}
+    known = _stored_before(session, entries, max(begun.values())) if begun else {}
     rows = [
         vars(entry) | {"asked_at": now, "answered_at": now if entry.complete else None}
         for entry in entries
-        if entry.experiment_id in open_ones
+        if (start := begun.get(entry.experiment_id)) and known.get(entry.article_id, start) >= start
     ]
     return insert_new(session, ExperimentItem, rows)
+
+
+def _stored_before(session: Session, entries: Sequence[Enrolment], start: datetime) -> dict[int, datetime]:
+    """Return when the articles came in that were stored before a moment, by their id."""
+    ids = list({entry.article_id for entry in entries})
+    found: dict[int, datetime] = {}
+    for first in range(0, len(ids), CHUNK):
+        older = select(Article.id, Article.created_at).where(
+            col(Article.id).in_(ids[first : first + CHUNK]), Article.created_at < start
+        )
+        found.update((key, at) for key, at in session.exec(older) if key is not None)
+    return found
 
 
 def _known(side: SideName) -> ColumnElement[bool]:

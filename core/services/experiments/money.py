@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from core.domain.types import CostKind
+from core.domain.types import CostKind, ExperimentStatus
 from core.errors import Refused
 from core.ledger import dollars
 from core.models import CostEntry, Experiment, ExperimentItem
@@ -31,7 +31,7 @@ def asked_at(session: Session, key: str, article_id: int, side: SideName) -> dat
 
 
 def may_ask(session: Session, experiment_id: int, article_id: int, side: SideName, *, high: int) -> bool:
-    """Tell whether a paid question may leave: its side is open, and it has not been held before.
+    """Tell whether a paid question may leave: its experiment runs, its side is open, it was not held before.
 
     To be called in the transaction that then holds the question's money (`paid_answers.hold`).
 
@@ -46,6 +46,8 @@ def may_ask(session: Session, experiment_id: int, article_id: int, side: SideNam
         If the experiment's budget does not bear it.
     """
     experiment = session.get_one(Experiment, experiment_id)
+    if experiment.status != ExperimentStatus.RUNNING:
+        return False  # a question that waited while it was stopped is not worth its money any more
     still_open = select(ExperimentItem.id).where(
         ExperimentItem.experiment_id == experiment_id,
         ExperimentItem.article_id == article_id,
