@@ -46,7 +46,7 @@ test-browser: .venv/.installed-dev  ## Run the tests that drive a headless Chrom
 	$(PY) -m pytest -m browser tests/browser
 
 test-statistics: .venv/.installed-dev  ## Check the statistics against simulations (minutes)
-	$(PY) -m pytest -m statistics tests/statistics
+	$(PY) -m pytest -m statistics tests/statistics -n 2
 
 test-vendors: .venv/.installed-dev  ## Drive the vendors' own libraries against the loopback server
 	$(PY) -m pytest -m vendors -n 2

@@ -33,7 +33,7 @@ from core.providers.local import artefact, pipeline
 from core.settings import ROOT, Settings
 from core.workflows.answering import is_asker, load_predictor
 
-REQUESTS, CLIENTS, BLOCKS, SINGLE = 5_000, 8, 20, 15
+REQUESTS, CLIENTS, BLOCKS, SINGLE = 5_000, 8, 5, 60
 #: Requests of one client, sent before the others.
 ALONE = 200
 #: Predictions before the first that is timed: the processor's caches are the clients' by then.
