@@ -39,8 +39,17 @@ ARTICLES, CONCURRENCY, LATENCY_S = 1_000, 16, 0.2
 MODEL, KEY = "gpt-4.1-mini", "sk-loopback-benchmark"
 #: Characters of a body: usual ones for the time, long ones for the memory.
 USUAL, LONG = 300, 10_000
-#: Kilobytes that the kernel counts peak memory in, to megabytes (macOS counts bytes).
-PEAK_UNIT = 1e6 if sys.platform == "darwin" else 1e3
+
+
+def _peak_mb() -> float:
+    """Return this process's own peak memory in megabytes.
+
+    Linux hands `ru_maxrss` on to children, past their exec: beside a larger parent no growth would ever show.
+    """
+    if sys.platform == "darwin":
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    status = Path("/proc/self/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")) / 1e3
 
 
 @contextmanager
@@ -159,7 +168,7 @@ def _peak(folder: str, url: str, n: int, results: Any) -> None:
             session.commit()
     run_id = _begin(app)
     run = predictions.wait_for_predictions(app, run_id)
-    results.put((run.answered, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / PEAK_UNIT))
+    results.put((run.answered, _peak_mb()))
     app.close()
 
 
