@@ -24,6 +24,7 @@ from core.providers.scripted import ScriptedProvider
 from core.services import experiments
 from core.services.experiments import Enrolment
 from tests.conftest import NOW
+from tests.predicting import MODEL, VENDOR, PaidVendor, good
 
 #: ids of the models that `duel` adds to the seeded application
 OLD, NEW = 2, 3
@@ -60,6 +61,18 @@ def duel(app):
         session.add(Champion(target=Target.SENTIMENT, model_id=OLD, since=NOW))
         session.commit()
     return app
+
+
+def paid_challenger(app):
+    """Make the challenger a paid model whose answers stand in the titles, and return its vendor."""
+    made = PaidVendor()
+    made.asker.script = lambda text: good(text.title, says(2)(text.title).sentiment)
+    app.providers[VENDOR] = made
+    with writing(app.engine) as session:
+        row = session.get(ModelVersion, NEW)
+        row.provider, row.base_model = VENDOR, MODEL
+        session.commit()
+    return made
 
 
 def begin(app, wish, budget=0):

@@ -15,7 +15,7 @@ from core.db import reading, writing
 from core.domain.assignment import assigned
 from core.domain.types import Arm, CostKind, ExperimentMode, Failure, Family, Target
 from core.errors import ProviderFailed, Refused
-from core.models import Champion, ModelVersion, Prediction, Promotion
+from core.models import Champion, Prediction, Promotion
 from core.services import experiments
 from core.services.experiments import Enrolment, Wish
 from core.workflows.predictions import follow_predictions
@@ -32,17 +32,14 @@ from tests.experimenting import (
     experiment,
     items,
     live_through,
-    says,
+    paid_challenger,
     title,
     wins,
 )
 from tests.predicting import (
-    MODEL,
     PRICE,
-    VENDOR,
     Clock,
     Killed,
-    PaidVendor,
     bad,
     cap,
     die,
@@ -64,15 +61,7 @@ def app(seeded):
 
 @pytest.fixture
 def vendor(app):
-    """The challenger is a paid model whose answers stand in the titles, too."""
-    made = PaidVendor()
-    made.asker.script = lambda text: good(text.title, says(2)(text.title).sentiment)
-    app.providers[VENDOR] = made
-    with writing(app.engine) as session:
-        row = session.get(ModelVersion, NEW)
-        row.provider, row.base_model = VENDOR, MODEL
-        session.commit()
-    return made
+    return paid_challenger(app)
 
 
 def follow(app, **later):

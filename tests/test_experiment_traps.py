@@ -26,11 +26,11 @@ from tests.experimenting import (
     duel,
     items,
     live_through,
-    says,
+    paid_challenger,
     title,
     wins,
 )
-from tests.predicting import MODEL, VENDOR, Clock, PaidVendor, good, money
+from tests.predicting import Clock, good, money
 
 WISH = Wish(Target.SENTIMENT, NEW)
 
@@ -44,15 +44,7 @@ def app(seeded):
 
 @pytest.fixture
 def vendor(app):
-    """The new model is a paid one whose answers stand in the titles, too."""
-    made = PaidVendor()
-    made.asker.script = lambda text: good(text.title, says(2)(text.title).sentiment)
-    app.providers[VENDOR] = made
-    with writing(app.engine) as session:
-        row = session.get(ModelVersion, NEW)
-        row.provider, row.base_model = VENDOR, MODEL
-        session.commit()
-    return made
+    return paid_challenger(app)
 
 
 def crown(app, model_id, target=Target.SENTIMENT):
