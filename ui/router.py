@@ -15,56 +15,57 @@ SIDEBAR_PX = 220
 
 def _pages() -> list[st.Page]:
     return [
-        st.Page(
-            PAGES["overview"],
-            title=t("Overview"),
-            icon=":material/space_dashboard:",
-            default=True,
-            help=t("Progress, champions, running work and what needs attention."),
+        _page(
+            "overview",
+            t("Overview"),
+            ":material/space_dashboard:",
+            t("Progress, champions, running work and what needs attention."),
         ),
-        st.Page(
-            PAGES["samples"],
-            title=t("Samples"),
-            icon=":material/article:",
-            url_path="samples",
-            help=t("Import news and market data; see which articles became samples and why others did not."),
+        _page(
+            "samples",
+            t("Samples"),
+            ":material/article:",
+            t("Import news and market data; see which articles became samples and why others did not."),
         ),
-        st.Page(
-            PAGES["training"],
-            title=t("Training"),
-            icon=":material/model_training:",
-            url_path="training",
-            help=t("Freeze a dataset version, export it, train on it."),
+        _page(
+            "training",
+            t("Training"),
+            ":material/model_training:",
+            t("Freeze a dataset version, export it, train on it."),
         ),
-        st.Page(
-            PAGES["models"],
-            title=t("Models"),
-            icon=":material/leaderboard:",
-            url_path="models",
-            help=t("Who answers and how good it is; few-shot versions, and a headline to try."),
+        _page(
+            "models",
+            t("Models"),
+            ":material/leaderboard:",
+            t("Who answers and how good it is; few-shot versions, and a headline to try."),
         ),
-        st.Page(
-            PAGES["ab"],
-            title=t("A/B"),
-            icon=":material/compare_arrows:",
-            url_path="ab",
-            help=t("Compare models on stored answers and on live articles; promote and roll back."),
+        _page(
+            "ab",
+            t("A/B"),
+            ":material/compare_arrows:",
+            t("Compare models on stored answers and on live articles; promote and roll back."),
         ),
-        st.Page(
-            PAGES["costs"],
-            title=t("Costs"),
-            icon=":material/payments:",
-            url_path="costs",
-            help=t("What was spent and is held, the budget, prices with their dates."),
+        _page(
+            "costs",
+            t("Costs"),
+            ":material/payments:",
+            t("What was spent and is held, the budget, prices with their dates."),
         ),
-        st.Page(
-            PAGES["operations"],
-            title=t("Operations"),
-            icon=":material/monitor_heart:",
-            url_path="operations",
-            help=t("Background jobs, database and data sources."),
+        _page(
+            "operations",
+            t("Operations"),
+            ":material/monitor_heart:",
+            t("Background jobs, database and data sources."),
         ),
     ]
+
+
+def _page(name: str, title: str, icon: str, what_for: str) -> st.Page:
+    """Return a page under its own address; the Overview is the first that a visitor sees."""
+    first = name == "overview"
+    return st.Page(
+        PAGES[name], title=title, icon=icon, help=what_for, default=first, url_path=None if first else name
+    )
 
 
 def _demo_banner() -> None:
